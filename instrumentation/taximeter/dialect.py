@@ -1,0 +1,144 @@
+"""What a dialect is: one wire API, described by a few functions in a module of its own under `dialects/`.
+
+A dialect knows bytes and JSON. It knows no HTTP client (that is a tap's business) and no OpenTelemetry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+from urllib.parse import unquote
+
+from taximeter.call import Call
+from taximeter.framing import Frame
+from taximeter.jsonbytes import load
+
+__all__ = ["Dialect", "WireRequest", "WireResponse", "find", "is_endpoint"]
+
+_FORM_FIELD = re.compile(rb'name="([^"]+)"(?:\r\n[^\r\n]+)*\r\n\r\n([^\r\n]{0,200})\r\n')
+_FORM_EDGE_BYTES = 65_536  # form fields stand before or after the file that fills the rest
+_LARGEST_BODY_BYTES = 64 * 1024 * 1024  # the largest request that a provider takes is 50 MB
+
+
+@dataclass(slots=True)
+class WireRequest:
+    """A request as a tap sees it. `body` is None where the client streams it and we must not touch it."""
+
+    method: str
+    host: str
+    path: str
+    query: str = ""
+    port: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    form: Mapping[str, str] | None = None
+    prose: bool = False
+    _json: Any = None
+
+    def json(self) -> dict[str, Any]:
+        """The body as an object, {} where it is none; long strings may be missing unless content is captured."""
+        if self._json is None:
+            self._json = self._read_json()
+        return self._json  # type: ignore[no-any-return]
+
+    def _read_json(self) -> dict[str, Any]:
+        if self.form is not None:
+            return dict(self.form)
+        if not self.body or len(self.body) > _LARGEST_BODY_BYTES:
+            return {}
+        if self.body[:1] == b"-":
+            return self._read_form(self.body)
+        try:
+            value = load(self.body, prose=self.prose)
+        except ValueError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    @staticmethod
+    def _read_form(body: bytes) -> dict[str, Any]:
+        edges = body if len(body) <= 2 * _FORM_EDGE_BYTES else body[:_FORM_EDGE_BYTES] + body[-_FORM_EDGE_BYTES:]
+        return {name.decode(): value.decode("utf-8", "replace") for name, value in _FORM_FIELD.findall(edges)}
+
+    def segment(self, marker: str) -> str | None:
+        """The path segment that follows `marker`, decoded: `segment("models")` of `/v1/models/m:generate` is `m`."""
+        _, found, rest = self.path.partition(f"/{marker}/")
+        return unquote(rest.partition("/")[0]).partition(":")[0] or None if found else None
+
+
+@dataclass(slots=True)
+class WireResponse:
+    """What came back before the body."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+def _never(_: bytes) -> bool:
+    return False
+
+
+def _no_response(call: Call, response: WireResponse) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One wire API.
+
+    `endpoints` are the endings of the paths it may live at: they keep every other request of the app cheap.
+    `open` reads a request and says, by returning a Call, that it is one of this API.
+    `read` takes one message of the response: the whole body of a plain response, or one event of a stream.
+    `boring` says of a raw event that it holds nothing but content, so that it need not be parsed when content is off.
+    `answer` reads status and headers, for the APIs that report usage there.
+    """
+
+    name: str
+    provider: str
+    endpoints: tuple[str, ...]
+    open: Callable[[WireRequest], Call | None]
+    read: Callable[[Call, Any, Frame], None]
+    boring: Callable[[bytes], bool] = _never
+    answer: Callable[[Call, WireResponse], None] = _no_response
+    methods: tuple[str, ...] = ("POST",)
+
+
+@cache
+def all_dialects() -> tuple[Dialect, ...]:
+    """Every dialect there is: adding one is adding a module to `dialects/`."""
+    from taximeter import dialects
+
+    modules = sorted(module.name for module in iter_modules(dialects.__path__))
+    found = [getattr(import_module(f"{dialects.__name__}.{name}"), "DIALECT", None) for name in modules]
+    return tuple(dialect for dialect in found if dialect is not None)
+
+
+@cache
+def _endpoints() -> tuple[str, ...]:
+    return tuple({ending for dialect in all_dialects() for ending in dialect.endpoints})
+
+
+@cache
+def _endpoints_before_an_id() -> tuple[str, ...]:
+    fetching = (dialect for dialect in all_dialects() if "GET" in dialect.methods)
+    return tuple({f"{ending}/" for dialect in fetching for ending in dialect.endpoints})
+
+
+def is_endpoint(method: str, path: str) -> bool:
+    """Whether a path ends as those of model APIs do, or in an id behind such an ending."""
+    if method == "POST" and path.endswith(_endpoints()):
+        return True
+    # POST: /conversations/ID continues one. GET: /responses/ID fetches one.
+    return any(ending in path for ending in _endpoints_before_an_id())
+
+
+def find(request: WireRequest) -> tuple[Dialect, Call] | None:
+    """The dialect that a request is made in, with the call that it asks for; None if it asks no model anything."""
+    for dialect in all_dialects():
+        if request.method in dialect.methods and (call := dialect.open(request)) is not None:
+            return dialect, call
+    return None

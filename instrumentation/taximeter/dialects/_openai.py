@@ -1,0 +1,274 @@
+"""What the OpenAI-shaped APIs share: parameters, usage, messages, errors. Spoken by a few dozen providers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from typing import Any
+
+from taximeter.call import Call, Content
+from taximeter.dialect import WireRequest
+from taximeter.dialects._fields import arguments, integer, items, number, obj, strings, text, total
+
+__all__ = [
+    "append_piece",
+    "media",
+    "parts_of",
+    "read_error",
+    "read_identity",
+    "read_messages",
+    "read_parameters",
+    "read_reported_cost",
+    "read_tools",
+    "read_usage",
+    "shaped",
+    "tool_call",
+]
+
+_XAI_TICKS_PER_USD = 10_000_000_000
+
+
+def read_parameters(call: Call, body: dict[str, Any]) -> None:
+    call.stream = body.get("stream") is True
+    call.max_tokens = integer(body.get("max_completion_tokens")) or integer(body.get("max_tokens"))
+    call.temperature = number(body.get("temperature"))
+    call.top_p = number(body.get("top_p"))
+    call.top_k = integer(body.get("top_k"))
+    call.frequency_penalty = number(body.get("frequency_penalty"))
+    call.presence_penalty = number(body.get("presence_penalty"))
+    call.stop_sequences = strings(body.get("stop"))
+    call.seed = integer(body.get("seed"))
+    if call.seed is None:
+        call.seed = integer(body.get("random_seed"))  # Mistral
+    choices = integer(body.get("n"))
+    call.choice_count = choices if choices != 1 else None
+    call.reasoning_level = text(body.get("reasoning_effort")) or text(obj(body.get("reasoning")).get("effort"))
+    response_format = obj(body.get("response_format")).get("type")
+    call.output_type = _OUTPUT_TYPES.get(response_format) if isinstance(response_format, str) else None
+    if call.output_type is None and "audio" in (strings(body.get("modalities")) or ()):
+        call.output_type = "speech"
+    if (tier := text(body.get("service_tier"))) and tier != "auto":
+        call.attributes["openai.request.service_tier"] = tier
+
+
+_OUTPUT_TYPES = {"text": "text", "json_object": "json", "json_schema": "json"}
+
+
+def read_identity(call: Call, body: dict[str, Any]) -> None:
+    """Who answered. Azure's first event has them empty, so the first that say something count."""
+    call.response_id = call.response_id or text(body.get("id"))
+    call.response_model = call.response_model or text(body.get("model"))
+    if tier := text(body.get("service_tier")):
+        call.attributes["openai.response.service_tier"] = tier
+    if fingerprint := text(body.get("system_fingerprint")):
+        call.attributes["openai.response.system_fingerprint"] = fingerprint
+
+
+def read_usage(call: Call, usage: dict[str, Any]) -> None:
+    """Chat, completions, responses, embeddings, runs and images: one shape under two sets of names."""
+    if not usage:
+        return
+    mine = call.usage
+    read, wrote = obj(_either(usage, "prompt_tokens_details", "input_tokens_details")), obj(
+        _either(usage, "completion_tokens_details", "output_tokens_details")
+    )
+    read = read or obj(_either(usage, "prompt_token_details", "input_token_details"))  # runs, transcriptions
+    wrote = wrote or obj(usage.get("output_token_details"))
+    mine.input_tokens = integer(_either(usage, "prompt_tokens", "input_tokens"))
+    mine.output_tokens = integer(_either(usage, "completion_tokens", "output_tokens"))
+    if mine.input_tokens is None and mine.output_tokens is None:
+        mine.input_tokens = integer(usage.get("total_tokens"))  # some embedding servers say no more
+
+    cached = _either(read, "cached_tokens", "cache_read_input_tokens", "cached_prompt_text_tokens")
+    if cached is None:
+        cached = _either(usage, "prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens")  # DeepSeek, ...
+    mine.cache_read_tokens = integer(cached)
+    mine.cache_write_tokens = integer(read.get("cache_write_tokens"))
+    reasoning = integer(wrote.get("reasoning_tokens"))
+    mine.reasoning_tokens = reasoning if reasoning is not None else integer(usage.get("reasoning_tokens"))
+    mine.text_input_tokens = integer(read.get("text_tokens"))
+    mine.image_input_tokens = integer(read.get("image_tokens"))
+    mine.audio_input_tokens = integer(read.get("audio_tokens"))
+    mine.text_output_tokens = integer(wrote.get("text_tokens"))
+    mine.image_output_tokens = integer(wrote.get("image_tokens"))
+    mine.audio_output_tokens = integer(wrote.get("audio_tokens"))
+    _include_reasoning(call, integer(usage.get("total_tokens")))
+
+    for ttl, count in obj(read.get("cache_write_tokens_details")).items():
+        if (tokens := integer(count)) is not None and ttl.startswith("ttl_"):
+            call.attributes[f"taximeter.usage.cache_write_{ttl.removeprefix('ttl_')}"] = tokens
+    for name in _COUNTED_APART:
+        if (count := integer(usage.get(name))) is not None:
+            call.attributes[f"taximeter.usage.{name}"] = count
+    read_reported_cost(call, usage)
+
+
+# Billed, and no tokens.
+_COUNTED_APART = (
+    "num_search_queries",
+    "citation_tokens",
+    "num_sources_used",
+    "prompt_audio_seconds",
+    "pages_processed",
+    "connector_tokens",
+)
+
+
+def _include_reasoning(call: Call, stated_total: int | None) -> None:
+    """xAI's chat leaves reasoning out of its output count. The total tells who does: it adds up only one way."""
+    usage = call.usage
+    if usage.reasoning_tokens and usage.input_tokens is not None and usage.output_tokens is not None:
+        apart = usage.input_tokens + usage.output_tokens + usage.reasoning_tokens
+        if stated_total == apart or usage.reasoning_tokens > usage.output_tokens:
+            usage.output_tokens = total(usage.output_tokens, usage.reasoning_tokens)
+
+
+def read_reported_cost(call: Call, usage: dict[str, Any]) -> None:
+    """What the provider says it charged: OpenRouter a number, Perplexity an object, xAI ticks."""
+    cost = usage.get("cost")
+    reported = number(obj(cost).get("total_cost")) if isinstance(cost, dict) else number(cost)
+    if reported is None and (ticks := integer(usage.get("cost_in_usd_ticks"))) is not None:
+        reported = ticks / _XAI_TICKS_PER_USD
+    if reported is not None:
+        call.attributes["taximeter.reported_cost_usd"] = float(reported)
+    if (upstream := number(obj(usage.get("cost_details")).get("upstream_inference_cost"))) is not None:
+        call.attributes["taximeter.reported_upstream_cost_usd"] = float(upstream)
+
+
+def _either(values: dict[str, Any], *names: str) -> Any:
+    return next((values[name] for name in names if values.get(name) is not None), None)
+
+
+def read_error(call: Call, body: dict[str, Any]) -> bool:
+    """An error that the provider reports inside a body or a stream. True if there was one."""
+    error = body.get("error")
+    if not error:
+        return False
+    if isinstance(error, dict):
+        call.fail(text(error.get("code")) or text(error.get("type")) or error.get("code"), error.get("message"))
+    else:
+        call.fail("_OTHER", error)
+    return True
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Content
+
+
+def read_tools(content: Content, tools: object) -> None:
+    for tool in items(tools):
+        function = obj(tool.get("function")) or obj(tool.get("custom")) or tool
+        name = text(function.get("name"))
+        kind = text(tool.get("type")) or "function"
+        if kind == "function" and name:
+            definition = {
+                "type": "function",
+                "name": name,
+                "description": text(function.get("description")),
+                "parameters": function.get("parameters"),
+            }
+        else:
+            definition = {"type": kind, "name": name or kind}
+        content.tools.append(definition)
+
+
+def read_messages(content: Content, messages: object) -> None:
+    """The messages of a chat, theirs into ours. System prompts are part of the input, where they stand."""
+    for message in items(messages):
+        role = text(message.get("role")) or "user"
+        parts = list(parts_of(message.get("content")))
+        if role == "tool":
+            answer = message.get("content")
+            parts = [{"type": "tool_call_response", "id": text(message.get("tool_call_id")), "response": answer}]
+        parts += _more_parts(message)
+        content.input.append(
+            {"role": role, "parts": parts} | ({"name": message["name"]} if text(message.get("name")) else {})
+        )
+
+
+def _more_parts(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if reasoning := text(message.get("reasoning_content")) or text(message.get("reasoning")):
+        yield {"type": "reasoning", "content": reasoning}
+    if refusal := text(message.get("refusal")):
+        yield {"type": "text", "content": refusal}
+    for called in items(message.get("tool_calls")):
+        yield tool_call(called)
+    if function := obj(message.get("function_call")):
+        yield {
+            "type": "tool_call",
+            "id": None,
+            "name": function.get("name"),
+            "arguments": arguments(function.get("arguments")),
+        }
+
+
+def tool_call(called: dict[str, Any]) -> dict[str, Any]:
+    function = obj(called.get("function")) or obj(called.get("custom"))
+    given = function.get("arguments", function.get("input"))
+    return {
+        "type": "tool_call",
+        "id": text(called.get("id")),
+        "name": text(function.get("name")) or "",
+        "arguments": arguments(given),
+    }
+
+
+def parts_of(value: object) -> Iterator[dict[str, Any]]:
+    if isinstance(value, str):
+        yield {"type": "text", "content": value}
+    for part in items(value):
+        yield _part(part)
+
+
+def _part(part: dict[str, Any]) -> dict[str, Any]:
+    kind = text(part.get("type")) or "text"
+    match kind:
+        case "text" | "input_text" | "output_text":
+            return {"type": "text", "content": part.get("text") or ""}
+        case "refusal":
+            return {"type": "text", "content": part.get("refusal") or ""}
+        case "image_url" | "input_image":
+            image = part.get("image_url")
+            return media("image", url=image.get("url") if isinstance(image, dict) else image, file=part.get("file_id"))
+        case "input_audio":
+            audio = obj(part.get("input_audio"))
+            return media("audio", data=audio.get("data"), mime=f"audio/{audio.get('format') or 'wav'}")
+        case "file" | "input_file":
+            file = obj(part.get("file")) or part
+            return media("document", url=file.get("file_data") or file.get("file_url"), file=file.get("file_id"))
+        case "thinking" | "reasoning":
+            return {"type": "reasoning", "content": "".join(t["content"] for t in parts_of(part.get("thinking")))}
+        case _:
+            return {"type": kind}
+
+
+def append_piece(parts: list[dict[str, Any]], kind: str, piece: str) -> None:
+    """Add a piece of text or reasoning to the part that is being written."""
+    if parts and parts[-1]["type"] == kind:
+        parts[-1]["content"] += piece
+    else:
+        parts.append({"type": kind, "content": piece})
+
+
+def media(
+    modality: str, *, url: object = None, data: object = None, file: object = None, mime: str | None = None
+) -> dict[str, Any]:
+    """A picture, a sound or a document: by address, by value or by reference."""
+    if isinstance(url, str) and url.startswith("data:"):
+        head, _, data = url.removeprefix("data:").partition(",")
+        mime, url = head.partition(";")[0] or mime, None
+    if isinstance(data, str):
+        try:
+            return {"type": "blob", "modality": modality, "mime_type": mime, "content": base64.b64decode(data)}
+        except (binascii.Error, ValueError):
+            return {"type": "blob", "modality": modality, "mime_type": mime, "content": b""}
+    if isinstance(url, str):
+        return {"type": "uri", "modality": modality, "mime_type": mime, "uri": url}
+    return {"type": "file", "modality": modality, "mime_type": mime, "file_id": str(file or "")}
+
+
+def shaped(request: WireRequest, *keys: str) -> bool:
+    """Whether the body has one of the keys that only this API's requests have."""
+    body = request.json()
+    return any(key in body for key in keys)

@@ -1,0 +1,124 @@
+"""OpenAI chat completions, and everyone who speaks them: Azure, Groq, Mistral, OpenRouter, vLLM, Ollama's /v1, ..."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from taximeter.call import Call, Content
+from taximeter.dialect import Dialect, WireRequest
+from taximeter.dialects._fields import arguments, integer, items, obj, text
+from taximeter.dialects._openai import (
+    append_piece,
+    read_error,
+    read_identity,
+    read_messages,
+    read_parameters,
+    read_tools,
+    read_usage,
+    shaped,
+)
+from taximeter.framing import Frame
+
+__all__ = ["DIALECT"]
+
+_DATA_BESIDE = re.compile(rb'"(?:usage|x_groq|error)":\s*[^n\s]')
+
+
+def _open(request: WireRequest) -> Call | None:
+    path = request.path
+    # Mistral's fill-in-the-middle and agents take the same bodies and answer the same way.
+    if not path.endswith(("/chat/completions", "/fim/completions", "/agents/completions")):
+        return None
+    body = request.json()
+    if request.body and not shaped(request, "messages", "prompt", "model"):
+        return None
+    call = Call("chat", text(body.get("model")) or text(body.get("agent_id")) or request.segment("deployments"))
+    call.attributes["openai.api.type"] = "chat_completions"
+    read_parameters(call, body)
+    if request.prose:
+        call.content = content = Content()
+        read_messages(content, body.get("messages"))
+        if prompt := text(body.get("prompt")):
+            content.input.append({"role": "user", "parts": [{"type": "text", "content": prompt}]})
+        read_tools(content, body.get("tools") or body.get("functions"))
+    return call
+
+
+def _read(call: Call, body: Any, frame: Frame) -> None:
+    if frame.data == b"[DONE]":
+        call.complete = True
+        return
+    body = obj(body)
+    body = obj(body.get("result")) or body  # Cloudflare wraps
+    body = obj(body.get("data")) if set(body) == {"data"} else body  # Mistral's raw stream frames
+    if read_error(call, body):
+        return
+    read_identity(call, body)
+    for at, choice in enumerate(items(body.get("choices"))):
+        index = integer(choice.get("index"))
+        index = at if index is None else index
+        call.finish_reasons[index] = text(choice.get("finish_reason")) or call.finish_reasons.get(index)
+        read_error(call, choice)
+        if call.content is not None:
+            _read_choice(call, call.content, index, choice)
+    read_usage(call, obj(body.get("usage")))
+    groq = obj(body.get("x_groq"))
+    if call.stream:
+        read_usage(call, obj(groq.get("usage")))
+    read_error(call, groq)
+
+
+def _read_choice(call: Call, content: Content, index: int, choice: dict[str, Any]) -> None:
+    """A choice in full, or the next piece of one."""
+    if message := obj(choice.get("message")):
+        alone = Content()
+        read_messages(alone, [message])
+        content.output += [{**said, "finish_reason": choice.get("finish_reason")} for said in alone.input]
+        return
+    delta = obj(choice.get("delta")) or obj(choice.get("message"))
+    said = call.state.get(index)
+    if said is None:
+        said = call.state[index] = {"role": "assistant", "parts": [], "finish_reason": None}
+        content.output.append(said)
+    said["finish_reason"] = call.finish_reasons.get(index)
+    parts = said["parts"]
+    reasoning = text(delta.get("reasoning_content")) or text(delta.get("reasoning"))
+    for kind, piece in (("reasoning", reasoning), ("text", delta.get("content")), ("text", delta.get("refusal"))):
+        for more in [piece] if isinstance(piece, str) else [text(p.get("text")) for p in items(piece)]:
+            if more:
+                append_piece(parts, kind, more)
+    for called in items(delta.get("tool_calls")):
+        key = (index, "tool", integer(called.get("index")) or 0)
+        function = obj(called.get("function"))
+        part = call.state.get(key)
+        if part is None:
+            part = call.state[key] = {"type": "tool_call", "id": None, "name": "", "arguments": ""}
+            parts.append(part)
+        part["id"] = part["id"] or text(called.get("id"))
+        part["name"] = part["name"] or text(function.get("name")) or ""
+        part["arguments"] += text(function.get("arguments")) or ""
+    if call.finish_reasons.get(index):
+        for part in parts:
+            if part["type"] == "tool_call":
+                part["arguments"] = arguments(part["arguments"])
+
+
+def _boring(event: bytes) -> bool:
+    """A piece of content: no reason to finish, nothing beside the choices."""
+    return (
+        (b'"finish_reason":null' in event or b'"finish_reason": null' in event)
+        and b'"finish_reason":"' not in event
+        and b'"finish_reason": "' not in event
+        and _DATA_BESIDE.search(event) is None
+    )
+
+
+DIALECT = Dialect(
+    name="openai_chat",
+    provider="openai",
+    endpoints=("/chat/completions", "/fim/completions", "/agents/completions"),
+    open=_open,
+    read=_read,
+    boring=_boring,
+)

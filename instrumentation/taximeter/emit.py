@@ -1,0 +1,352 @@
+"""From the neutral record to telemetry, through the official library: one inference span per call, ours or another's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any, Protocol
+
+from opentelemetry import context
+from opentelemetry.context import Context
+from opentelemetry.trace import Span
+from opentelemetry.util.genai import types
+from opentelemetry.util.genai.completion_hook import load_completion_hook
+from opentelemetry.util.genai.handler import TelemetryHandler
+from opentelemetry.util.genai.invocation import EmbeddingInvocation, FetchResponseInvocation, InferenceInvocation
+
+from taximeter.adopt import SCOPE, attributes_of, claims, standing_span
+from taximeter.call import Call, Content
+from taximeter.context import situation
+from taximeter.dialect import Dialect, WireRequest
+from taximeter.metering import METERED
+from taximeter.providers import provider_of
+from taximeter.redaction import redacted, redacted_content
+from taximeter.resend import RESEND_COUNT, resend_count
+from taximeter.rivals import litellm
+from taximeter.settings import Settings
+from taximeter.version import __version__
+
+__all__ = ["Emission", "Emitter", "has_official_span"]
+
+_LONGEST_ERROR = 500
+
+
+class Emission(Protocol):
+    """The telemetry of one call while it runs."""
+
+    def suspend(self) -> None:
+        """Give the user's own context back: what runs from here on is no part of the call."""
+
+    def first_chunk(self) -> None: ...
+
+    def next_chunk(self) -> None: ...
+
+    def finish(self, call: Call) -> None: ...
+
+    def drop(self) -> None:
+        """Nothing of this is to be told: the request was a redirect."""
+
+
+class Emitter:
+    """Makes emissions. One for each time that metering is switched on, so that settings cannot change under a call."""
+
+    def __init__(self, settings: Settings, **providers: Any) -> None:
+        self._settings = settings
+        self._handler = TelemetryHandler(
+            completion_hook=load_completion_hook(),
+            instrumentation_scope_name=SCOPE,
+            instrumentation_scope_version=__version__,
+            **providers,
+        )
+        self.captures = self._handler.should_capture_content()
+
+    @property
+    def handler(self) -> TelemetryHandler:
+        return self._handler
+
+    def begin(self, dialect: Dialect, call: Call, request: WireRequest) -> Emission:
+        """Start a span for the call, or find the one that stands around it already."""
+        if attempt := resend_count(request):
+            call.attributes[RESEND_COUNT] = attempt
+        agent = request.headers.get("user-agent", "")
+        where = {
+            "provider": provider_of(request.host, request.port, agent, dialect.provider),
+            "server_address": request.host,
+            "server_port": request.port,
+        }
+        within = context.set_value(METERED, True)
+        # The context keys of the official library come first: it then suppresses our span and takes our facts.
+        if not has_official_span(within) and (span := standing_span(call.model)) is not None:
+            return _Adopted(span, within, where, self._settings)
+        return _Own(self._handler, within, call, where, self._settings)
+
+
+_OFFICIAL_KEYS = (
+    "opentelemetry.genai.client.inference.context",
+    "opentelemetry.genai.client.embedding.context",
+    "opentelemetry.genai.client.fetch_response.context",
+)
+
+
+def has_official_span(within: Context | None = None) -> bool:
+    """Whether an instrumentation that is built on the official library is at work around us."""
+    return any(context.get_value(key, within) for key in _OFFICIAL_KEYS)
+
+
+class _Own:
+    """A span of ours, or, where an official instrumentation is at work around us, our part of its span."""
+
+    def __init__(
+        self, handler: TelemetryHandler, within: Context, call: Call, where: dict[str, Any], settings: Settings
+    ) -> None:
+        self._settings = settings
+        self._situation = situation(from_baggage=settings.baggage)
+        self._invocation: InferenceInvocation | EmbeddingInvocation | FetchResponseInvocation
+        match call.operation:
+            case "embeddings":
+                self._invocation = handler.embedding(**where, request_model=call.model, context=within)
+            case "fetch_response":
+                self._invocation = handler.fetch_response(**where, response_id=call.response_id or "", context=within)
+            case operation:
+                self._invocation = handler.inference(
+                    **where,
+                    request_model=call.model,
+                    operation_name=operation,
+                    conversation_id=self._situation.conversation_id or call.conversation_id,
+                    context=within,
+                )
+        litellm.note(self._invocation.span)
+        # A suppressed invocation attaches nothing, so the mark that keeps inner taps quiet is attached here.
+        self._token = None if self._invocation._context_token is not None else context.attach(within)
+
+    def suspend(self) -> None:
+        self._invocation.suspend()
+        if self._token is not None:
+            context.detach(self._token)
+            self._token = None
+
+    def first_chunk(self) -> None:
+        self._invocation.record_stream_chunk()
+
+    def next_chunk(self) -> None:
+        self._invocation.record_stream_chunk()
+
+    def finish(self, call: Call) -> None:
+        self.suspend()
+        invocation = self._invocation
+        invocation.attributes.update(call.attributes)
+        invocation.attributes.update(self._situation.attributes())
+        if isinstance(invocation, InferenceInvocation):
+            _fill_inference(invocation, call, self._settings)
+        elif isinstance(invocation, EmbeddingInvocation):
+            _fill_embedding(invocation, call)
+        else:
+            _fill_fetch(invocation, call)
+        if call.error_type is None:
+            invocation.stop()
+        else:
+            message = redacted(call.error_message, self._settings)
+            invocation.fail(types.Error(message=message[:_LONGEST_ERROR] if message else None, type=call.error_type))
+
+    def drop(self) -> None:
+        self.suspend()  # and never end: a span that does not end is not exported
+
+
+class _Adopted:
+    """Another's span. We fill in what it lacks, and leave its life to its owner."""
+
+    def __init__(self, span: Span, within: Context, where: dict[str, Any], settings: Settings) -> None:
+        self._span = span
+        self._settings = settings
+        self._first_chunk_s: float | None = None
+        self._started_s = perf_counter()
+        self._where = {
+            "gen_ai.provider.name": where["provider"],
+            "server.address": where["server_address"],
+            "server.port": where["server_port"],
+        }
+        self._claimed = claims.take(span)
+        self._token: Any = context.attach(within)
+
+    def suspend(self) -> None:
+        if self._token is not None:
+            context.detach(self._token)
+            self._token = None
+
+    def first_chunk(self) -> None:
+        if self._first_chunk_s is None:
+            self._first_chunk_s = perf_counter() - self._started_s
+
+    def next_chunk(self) -> None:
+        return None
+
+    def finish(self, call: Call) -> None:
+        self.suspend()
+        if self._claimed:
+            claims.release(self._span)
+        if call.error_type is not None and call.response_id is None:
+            return  # an attempt that failed is the owner's to tell: the next one may succeed
+        facts = {**self._where, **canonical_attributes(call)}
+        if call.stream and self._first_chunk_s is not None:
+            facts["gen_ai.response.time_to_first_chunk"] = self._first_chunk_s
+        complete(self._span, facts)
+
+    def drop(self) -> None:
+        self.suspend()
+
+
+def complete(span: Span, facts: Mapping[str, Any]) -> None:
+    """Add what a span does not say yet."""
+    said = attributes_of(span)
+    lacking = {name: value for name, value in facts.items() if value is not None and name not in said}
+    if lacking and span.is_recording():
+        span.set_attributes(lacking)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The record in the words of the conventions: our field, the official library's field, the attribute.
+
+_CALL_FIELDS = (
+    ("max_tokens", "request_max_tokens", "gen_ai.request.max_tokens"),
+    ("temperature", "request_temperature", "gen_ai.request.temperature"),
+    ("top_p", "request_top_p", "gen_ai.request.top_p"),
+    ("top_k", "request_top_k", "gen_ai.request.top_k"),
+    ("frequency_penalty", "request_frequency_penalty", "gen_ai.request.frequency_penalty"),
+    ("presence_penalty", "request_presence_penalty", "gen_ai.request.presence_penalty"),
+    ("stop_sequences", "request_stop_sequences", "gen_ai.request.stop_sequences"),
+    ("seed", "request_seed", "gen_ai.request.seed"),
+    ("choice_count", "request_choice_count", "gen_ai.request.choice.count"),
+    ("reasoning_level", "request_reasoning_level", "gen_ai.request.reasoning.level"),
+    ("previous_response_id", "request_previous_response_id", "gen_ai.request.previous_response.id"),
+    ("output_type", "output_type", "gen_ai.output.type"),
+    ("conversation_compacted", "conversation_compacted", "gen_ai.conversation.compacted"),
+    ("response_id", "response_id", "gen_ai.response.id"),
+    ("response_model", "response_model", "gen_ai.response.model"),
+)
+_USAGE_FIELDS = (
+    ("input_tokens", "usage_input_tokens", "gen_ai.usage.input_tokens"),
+    ("output_tokens", "usage_output_tokens", "gen_ai.usage.output_tokens"),
+    ("cache_read_tokens", "usage_cache_read_input_tokens", "gen_ai.usage.cache_read.input_tokens"),
+    ("cache_write_tokens", "usage_cache_write_input_tokens", "gen_ai.usage.cache_write.input_tokens"),
+    ("reasoning_tokens", "usage_reasoning_output_tokens", "gen_ai.usage.reasoning.output_tokens"),
+    ("text_input_tokens", "usage_text_input_tokens", "gen_ai.usage.text.input_tokens"),
+    ("image_input_tokens", "usage_image_input_tokens", "gen_ai.usage.image.input_tokens"),
+    ("audio_input_tokens", "usage_audio_input_tokens", "gen_ai.usage.audio.input_tokens"),
+    ("text_output_tokens", "usage_text_output_tokens", "gen_ai.usage.text.output_tokens"),
+    ("image_output_tokens", "usage_image_output_tokens", "gen_ai.usage.image.output_tokens"),
+    ("audio_output_tokens", "usage_audio_output_tokens", "gen_ai.usage.audio.output_tokens"),
+    ("text_cache_read_tokens", "usage_text_cache_read_input_tokens", "gen_ai.usage.text.cache_read.input_tokens"),
+    ("image_cache_read_tokens", "usage_image_cache_read_input_tokens", "gen_ai.usage.image.cache_read.input_tokens"),
+    ("audio_cache_read_tokens", "usage_audio_cache_read_input_tokens", "gen_ai.usage.audio.cache_read.input_tokens"),
+)
+
+
+def canonical_attributes(call: Call) -> dict[str, Any]:
+    """A call as span attributes, for a span that is not ours to build."""
+    facts = {attribute: getattr(call, ours) for ours, _, attribute in _CALL_FIELDS}
+    facts |= {attribute: getattr(call.usage, ours) for ours, _, attribute in _USAGE_FIELDS}
+    facts["gen_ai.operation.name"] = call.operation
+    facts["gen_ai.request.model"] = call.model
+    facts["gen_ai.request.stream"] = True if call.stream else None
+    facts["gen_ai.response.finish_reasons"] = _finish_reasons(call)
+    return {name: value for name, value in (facts | call.attributes).items() if value is not None}
+
+
+def _finish_reasons(call: Call) -> list[str] | None:
+    """One a choice, in their order; a choice that was broken off ended in error."""
+    if not any(call.finish_reasons.values()) and call.error_type is None:
+        return None
+    reasons = [call.finish_reasons[index] or "error" for index in sorted(call.finish_reasons)]
+    return reasons or None
+
+
+def _fill_inference(invocation: InferenceInvocation, call: Call, settings: Settings) -> None:
+    data = invocation.data
+    for ours, theirs, _ in _CALL_FIELDS:
+        if (value := getattr(call, ours)) is not None:
+            setattr(data, theirs, value)
+    usage = call.usage
+    for ours, theirs, _ in _USAGE_FIELDS:
+        if (value := getattr(usage, ours)) is not None:
+            setattr(data, theirs, value)
+    data.response_finish_reasons = _finish_reasons(call)
+    if call.stream:
+        invocation.request_stream = True
+    if call.conversation_id and not invocation.conversation_id:
+        invocation.conversation_id = call.conversation_id
+    if call.status is not None:
+        invocation.attributes["gen_ai.response.status"] = call.status
+    if call.content is not None:
+        _fill_content(invocation, redacted_content(call.content, settings))
+
+
+def _fill_embedding(invocation: EmbeddingInvocation, call: Call) -> None:
+    invocation.response_model_name = call.response_model
+    invocation.input_tokens = call.usage.input_tokens
+    invocation.dimension_count = call.dimension_count
+    invocation.encoding_formats = call.encoding_formats
+    if call.response_id is not None:
+        invocation.attributes["gen_ai.response.id"] = call.response_id
+    if (pictures := call.usage.image_input_tokens) is not None:
+        invocation.attributes["gen_ai.usage.image.input_tokens"] = pictures
+
+
+def _fill_fetch(invocation: FetchResponseInvocation, call: Call) -> None:
+    """What the response used was used, and told, by the call that made it; here it stands under a name of its own."""
+    invocation.response_model_name = call.response_model
+    invocation.finish_reasons = _finish_reasons(call)
+    invocation.response_status = call.status
+    if call.stream:
+        invocation.request_stream = True
+    for name in ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"):
+        if (count := getattr(call.usage, name)) is not None:
+            invocation.attributes[f"taximeter.fetched.{name}"] = count
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Content: parts in the JSON shape of the conventions become the official library's classes
+
+_PARTS: Mapping[str, Callable[..., Any]] = {
+    "text": types.TextPart,
+    "reasoning": types.ReasoningPart,
+    "tool_call": types.ToolCallRequestPart,
+    "tool_call_response": types.ToolCallResponsePart,
+    "server_tool_call": types.ServerToolCallPart,
+    "server_tool_call_response": types.ServerToolCallResponsePart,
+    "blob": types.BlobPart,
+    "file": types.FilePart,
+    "uri": types.UriPart,
+    "compaction": types.CompactionPart,
+}
+
+
+def _part(part: dict[str, Any]) -> Any:
+    kind = part.get("type", "text")
+    make = _PARTS.get(kind)
+    return types.GenericPart(type=kind) if make is None else make(**part)
+
+
+def _fill_content(invocation: InferenceInvocation, content: Content) -> None:
+    invocation.system_instruction = [_part(part) for part in content.system]
+    invocation.input_messages = [
+        types.InputMessage(role=said["role"], parts=[_part(part) for part in said["parts"]], name=said.get("name"))
+        for said in content.input
+    ]
+    invocation.output_messages = [
+        types.OutputMessage(
+            role=said["role"],
+            parts=[_part(part) for part in said["parts"]],
+            finish_reason=said.get("finish_reason"),
+            name=said.get("name"),
+        )
+        for said in content.output
+    ]
+    invocation.tool_definitions = [_tool(tool) for tool in content.tools] or None
+
+
+def _tool(tool: dict[str, Any]) -> types.ToolDefinition:
+    if tool["type"] == "function":
+        return types.FunctionToolDefinition(
+            name=tool["name"], description=tool.get("description"), parameters=tool.get("parameters")
+        )
+    return types.GenericToolDefinition(name=tool["name"], type=tool["type"])

@@ -1,0 +1,59 @@
+"""Read what matters of a JSON body without reading its prose.
+
+A prompt of 200 kB is mostly one long string. Parsing it costs 280 us; stepping from quote to quote costs less than a
+tenth of that, because finding a byte is what a C library does best. (`python bench/overhead.py` shows the effect.)
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+__all__ = ["load", "skeleton"]
+
+_SMALL_BYTES = 8_192  # below this a plain parse is as fast
+_LONGEST_STRING_BYTES = 1_024  # names, ids and parameters are shorter; prose may go
+_MOST_STRINGS = 2_000  # beyond this, stepping costs more than parsing
+_QUOTE = b'"'
+_BACKSLASH = 0x5C
+
+
+def load(body: bytes, *, prose: bool = True) -> Any:
+    """The value of a JSON body; without `prose`, long strings may come back empty. ValueError if it is no JSON."""
+    if not prose and len(body) > _SMALL_BYTES:
+        body = skeleton(body)
+    return json.loads(body)
+
+
+def skeleton(body: bytes) -> bytes:
+    """The same JSON with its long strings emptied, or the body itself where that would not pay.
+
+    >>> skeleton(b'{"model": "m", "prompt": "' + b"x" * 5000 + b'"}')
+    b'{"model": "m", "prompt": ""}'
+    """
+    find = body.find
+    kept: list[bytes] = []
+    copied = position = 0
+    for _ in range(_MOST_STRINGS):
+        opening = find(_QUOTE, position)
+        if opening < 0:
+            kept.append(body[copied:])
+            return b"".join(kept)
+        closing = find(_QUOTE, opening + 1)
+        while closing > 0 and body[closing - 1] == _BACKSLASH and _is_escaped(body, closing):
+            closing = find(_QUOTE, closing + 1)
+        if closing < 0:
+            break
+        if closing - opening > _LONGEST_STRING_BYTES:
+            kept.append(body[copied : opening + 1])
+            copied = closing
+        position = closing + 1
+    return body
+
+
+def _is_escaped(body: bytes, quote: int) -> bool:
+    """Whether an odd number of backslashes stands before the quote."""
+    first = quote
+    while body[first - 1] == _BACKSLASH:
+        first -= 1
+    return (quote - first) % 2 == 1

@@ -1,0 +1,265 @@
+"""The meter: one per call on the wire, from the request to the last byte. What every tap holds, and all it knows.
+
+While the app runs it keeps references to bytes and takes one timestamp; the bytes are read when the response is
+complete. Nothing that goes wrong in here reaches the app: it is counted (`taximeter.faults`) and the call goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from taximeter import faults
+from taximeter.call import Call
+from taximeter.dialect import Dialect, WireRequest, WireResponse
+from taximeter.emit import Emission
+from taximeter.framing import Decoder, Frame, Framer, Undecodable, Whole, decoder_for, framer_for
+from taximeter.jsonbytes import load
+from taximeter.resend import remember
+from taximeter.settings import Settings
+
+__all__ = ["Meter"]
+
+_FOLD_BYTES = 256 * 1024  # a stream is read in pieces of this size, so that an endless one does not grow us
+_SALVAGE_BYTES = 64 * 1024  # of a body too large to keep: its head names the model, its end the usage
+# Ends of streams, as bytes. Seen in a chunk, they are a reason to read it now: whoever reads the stream may stop there.
+_ENDS = (b"[DONE]", b"message_stop", b"response.completed", b"response.incomplete", b"response.failed", b"message-end")
+
+
+class Meter:
+    """The reading of one call. A tap calls `answered`, then `chunk` for each piece of the body, then one of the ends.
+
+    `ended`: the body was read to its end. `closed`: the reader stopped; that is a success if the protocol was through.
+    `failed`: an exception, from sending or in mid-stream. Only the first end counts.
+    """
+
+    __slots__ = (
+        "_call",
+        "_chunks",
+        "_decoder",
+        "_dialect",
+        "_done",
+        "_emission",
+        "_framer",
+        "_kept_bytes",
+        "_limit_bytes",
+        "_overflowed",
+        "_request",
+        "_settings",
+        "_status",
+        "chunk",
+    )
+
+    def __init__(
+        self, dialect: Dialect, call: Call, emission: Emission, request: WireRequest, settings: Settings
+    ) -> None:
+        self._dialect = dialect
+        self._call = call
+        self._emission = emission
+        self._request: WireRequest | None = request
+        self._settings = settings
+        self._status = 0
+        self._chunks: list[bytes] = []
+        self._kept_bytes = 0
+        self._limit_bytes = _FOLD_BYTES
+        self._overflowed = False
+        self._decoder: Decoder | None = None
+        self._framer: Framer = Whole()
+        self._done = False
+        self.chunk: Callable[[bytes], None] = self._first_chunk
+
+    # -- what a tap tells
+
+    def answered(self, status: int, headers: Mapping[str, str], *, decoded: bool = False) -> None:
+        """Status and headers are there. `decoded`: the tap sees the body after its content encoding is undone."""
+        try:
+            self._emission.suspend()
+            self._status = status
+            if 300 <= status < 400 and "location" in headers:
+                self._done = True
+                self._emission.drop()
+                faults.count("meter.redirected")
+                return
+            self._framer = framer_for(headers.get("content-type"))
+            if self._call.content is None:
+                self._framer.boring = self._dialect.boring
+            if isinstance(self._framer, Whole):
+                self._limit_bytes = self._settings.max_body_bytes
+            self._dialect.answer(self._call, WireResponse(status, headers))
+            self._decoder = None if decoded else decoder_for(headers.get("content-encoding"))
+        except Undecodable as reason:
+            faults.count(f"meter.undecodable: {reason}")
+            self._limit_bytes = 0  # keep nothing
+        except Exception as error:
+            faults.count("meter.answered", error)
+
+    def _first_chunk(self, data: bytes) -> None:
+        try:
+            if self._call.stream and not self._done:
+                self._emission.first_chunk()
+        except Exception as error:
+            faults.count("meter.first_chunk", error)
+        self.chunk = self._timed_chunk if self._settings.chunk_metric and self._call.stream else self._next_chunk
+        self._next_chunk(data)
+
+    def _next_chunk(self, data: bytes) -> None:
+        self._chunks.append(data)
+        self._kept_bytes += len(data)
+        if self._kept_bytes > self._limit_bytes:
+            self._fold()
+        elif self._call.stream:
+            for end in _ENDS:
+                if end in data:
+                    self._fold()
+                    if self._call.complete:
+                        self._finish()
+                    return
+
+    def _timed_chunk(self, data: bytes) -> None:
+        try:
+            self._emission.next_chunk()
+        except Exception as error:
+            faults.count("meter.next_chunk", error)
+        self._next_chunk(data)
+
+    def ended(self) -> None:
+        """The body was read to its end."""
+        if not self._done:
+            self._read_rest()
+            self._finish()
+
+    def closed(self) -> None:
+        """The reader let go. Without the protocol's own end in what was read, the stream was abandoned."""
+        if self._done:
+            return
+        self._read_rest()
+        if self._call.stream and not self._call.complete and not self._call.error_type:
+            self._call.fail("_OTHER", "abandoned stream")
+        self._finish()
+
+    def failed(self, error: BaseException) -> None:
+        """Sending failed, or reading broke off: a timeout, a cancellation, a lost connection."""
+        if self._done:
+            return
+        if isinstance(error, GeneratorExit):
+            self.closed()
+            return
+        self._read_rest()
+        if not self._call.complete:
+            self._call.fail(_error_type(error), _message(error))
+        self._finish()
+
+    def __del__(self) -> None:
+        # Nobody closed it. The interpreter may be half gone by now, so nothing may escape.
+        try:
+            if not self._done:
+                self.closed()
+        except Exception:
+            return
+
+    # -- reading
+
+    def _fold(self) -> None:
+        """Read what has come so far and let it go."""
+        try:
+            data = b"".join(self._chunks)
+            self._chunks.clear()
+            self._kept_bytes = 0
+            if self._overflowed or self._limit_bytes == 0:
+                self._chunks.append(data[-_SALVAGE_BYTES:])
+                return
+            if isinstance(self._framer, Whole):
+                self._overflow(data)
+                return
+            if self._decoder is not None:
+                data = self._decoder.decompress(data)
+            for frame in self._framer.feed(data):
+                self._read_frame(frame)
+        except Exception as error:
+            faults.count("meter.fold", error)
+
+    def _overflow(self, data: bytes) -> None:
+        """A single answer larger than we keep: its head and its end will have to do."""
+        faults.count("meter.body_too_large")
+        self._overflowed = True
+        self._limit_bytes = 4 * _SALVAGE_BYTES
+        if self._decoder is not None:
+            self._decoder, self._limit_bytes = None, 0
+            return
+        self._salvage(data[:_SALVAGE_BYTES])
+        self._chunks.append(data[-_SALVAGE_BYTES:])
+
+    def _salvage(self, piece: bytes) -> None:
+        from taximeter.salvage import salvage
+
+        self._dialect.read(self._call, salvage(piece), Frame(b""))
+
+    def _read_rest(self) -> None:
+        try:
+            data = b"".join(self._chunks)
+            self._chunks.clear()
+            if self._overflowed:
+                if self._limit_bytes:
+                    self._salvage(data)
+                return
+            if self._limit_bytes == 0 or self._status == 0:
+                return
+            if self._decoder is not None:
+                data = self._decoder.decompress(data)
+            for frames in (self._framer.feed(data), self._framer.rest()):
+                for frame in frames:
+                    self._read_frame(frame)
+        except Exception as error:
+            faults.count("meter.read", error)
+
+    def _read_frame(self, frame: Frame) -> None:
+        call = self._call
+        body: Any = None
+        if frame.data != b"[DONE]":
+            try:
+                body = load(frame.data, prose=call.content is not None)
+            except ValueError:
+                if call.stream:
+                    faults.count("meter.malformed_event")
+                return
+        if isinstance(body, list):
+            for item in body:
+                self._dialect.read(call, item, frame)
+            return
+        self._dialect.read(call, body, frame)
+
+    def _finish(self) -> None:
+        if self._done:
+            return
+        self._done = True
+        try:
+            call = self._call
+            if self._status >= 400 and (call.error_type is None or call.error_type == "_OTHER"):
+                call.error_type = str(self._status)
+            if self._request is not None:
+                remember(self._request, call, self._status)
+            self._emission.finish(call)
+        except Exception as error:
+            faults.count("meter.finish", error)
+        finally:
+            self._request = None
+            self.chunk = _ignore
+
+
+def _ignore(data: bytes) -> None:
+    return None
+
+
+def _error_type(error: BaseException) -> str:
+    if isinstance(error, asyncio.CancelledError):
+        return "cancelled"
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""

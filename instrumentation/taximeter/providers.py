@@ -1,0 +1,126 @@
+"""Who answers at a host: the value of `gen_ai.provider.name`.
+
+Names are the conventions' own where they have one. A host that stands nowhere here, a gateway say, is named by the
+SDK that calls it, else by the API that it speaks; `server.address` tells it apart. `TAXIMETER_PROVIDERS` adds hosts:
+`TAXIMETER_PROVIDERS="llm.example.com=azure.ai.openai,10.0.0.7:8000=vllm"`.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+__all__ = ["provider_of"]
+
+# By the end of the host name; the longest match wins.
+_BY_HOST: dict[str, str] = {
+    "api.openai.com": "openai",
+    ".openai.azure.com": "azure.ai.openai",
+    ".cognitiveservices.azure.com": "azure.ai.openai",
+    ".services.ai.azure.com": "azure.ai.inference",
+    ".inference.ai.azure.com": "azure.ai.inference",
+    ".models.ai.azure.com": "azure.ai.inference",
+    "models.inference.ai.azure.com": "azure.ai.inference",
+    "models.github.ai": "github",
+    "api.githubcopilot.com": "github",
+    "api.anthropic.com": "anthropic",
+    ".amazonaws.com": "aws.bedrock",
+    ".amazonaws.com.cn": "aws.bedrock",
+    ".api.aws": "aws.bedrock",
+    "generativelanguage.googleapis.com": "gcp.gemini",
+    "aiplatform.googleapis.com": "gcp.vertex_ai",
+    "claude.googleapis.com": "gcp.vertex_ai",
+    "api.cohere.com": "cohere",
+    "api.cohere.ai": "cohere",
+    "api.mistral.ai": "mistral_ai",
+    "codestral.mistral.ai": "mistral_ai",
+    "api.groq.com": "groq",
+    "api.deepseek.com": "deepseek",
+    "api.perplexity.ai": "perplexity",
+    "api.x.ai": "x_ai",
+    ".api.x.ai": "x_ai",
+    ".ml.cloud.ibm.com": "ibm.watsonx.ai",
+    "api.moonshot.ai": "moonshot_ai",
+    "api.moonshot.cn": "moonshot_ai",
+    # No name in the conventions yet: the one that the price lists use.
+    "openrouter.ai": "openrouter",
+    "api.together.xyz": "together",
+    "api.together.ai": "together",
+    "api.fireworks.ai": "fireworks",
+    "api.cerebras.ai": "cerebras",
+    "api.sambanova.ai": "sambanova",
+    "integrate.api.nvidia.com": "nvidia",
+    "router.huggingface.co": "huggingface",
+    "api-inference.huggingface.co": "huggingface",
+    "api.deepinfra.com": "deepinfra",
+    "api.novita.ai": "novita",
+    "api.studio.nebius.com": "nebius",
+    "api.hyperbolic.xyz": "hyperbolic",
+    "ai-gateway.vercel.sh": "vercel",
+    "dashscope.aliyuncs.com": "dashscope",
+    "dashscope-intl.aliyuncs.com": "dashscope",
+    "open.bigmodel.cn": "zhipu",
+    "api.z.ai": "zhipu",
+    "api.minimax.io": "minimax",
+    "api.ai21.com": "ai21",
+    "api.voyageai.com": "voyageai",
+    "api.jina.ai": "jina",
+    "ollama.com": "ollama",
+}
+
+# Servers on one's own machine or network, by the port that they take when nobody says otherwise.
+_BY_PORT: dict[int, str] = {11434: "ollama", 1234: "lm_studio"}
+
+# What the SDKs call themselves, for the hosts that nobody has heard of.
+_BY_USER_AGENT: dict[str, str] = {
+    "groq/": "groq",
+    " mistralai": "mistral_ai",
+    "cohere/": "cohere",
+    "ollama-python/": "ollama",
+    "azureopenai/": "azure.ai.openai",
+    "anthropicbedrock/": "aws.bedrock",
+    "anthropicvertex/": "gcp.vertex_ai",
+}
+
+
+@cache
+def _own_hosts(setting: str) -> dict[str, str]:
+    pairs = (entry.partition("=") for entry in setting.split(",") if entry.strip())
+    return {host.strip().lower(): name.strip() for host, _, name in pairs if host.strip() and name.strip()}
+
+
+@cache
+def _by_address(host: str, port: int | None, setting: str) -> str | None:
+    own = _own_hosts(setting)
+    if name := own.get(f"{host}:{port}") or own.get(host):
+        return name
+    for dot in _suffixes(host):
+        if name := _BY_HOST.get(dot):
+            return name
+    if host.endswith("-aiplatform.googleapis.com"):
+        return "gcp.vertex_ai"
+    return _BY_PORT.get(port or 0)
+
+
+def _suffixes(host: str) -> list[str]:
+    """The host, then its endings from the longest on, each with the dot that it starts at."""
+    dots = [at for at, letter in enumerate(host) if letter == "."]
+    return [host, *(host[at:] for at in dots)]
+
+
+def provider_of(host: str, port: int | None, user_agent: str, fallback: str) -> str:
+    """The provider's name for a host.
+
+    >>> provider_of("api.groq.com", None, "", "openai")
+    'groq'
+    >>> provider_of("gateway.example.com", None, "speakeasy-sdk/python 3.7.0 mistralai", "openai")
+    'mistral_ai'
+    """
+    if name := _by_address(host.lower(), port, os.environ.get("TAXIMETER_PROVIDERS", "")):
+        return name
+    return _by_agent(user_agent.lower()) or fallback
+
+
+@cache
+def _by_agent(agent: str) -> str | None:
+    return next((name for mark, name in _BY_USER_AGENT.items() if mark in agent), None)

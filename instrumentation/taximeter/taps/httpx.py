@@ -1,0 +1,167 @@
+"""The tap for httpx and httpx2: two libraries with the same insides, or one under both names after `alias_httpx()`.
+
+`_send_single_request` is where every request passes, whatever the transport, once an attempt and redirect. The body
+of the response is seen by standing between its stream and whoever reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from taximeter import faults
+from taximeter.metering import Metering
+from taximeter.taps import Patches
+
+if TYPE_CHECKING:
+    from taximeter.meter import Meter
+
+__all__ = ["install"]
+
+
+def install(module: Any, metering: Metering, patches: Patches) -> None:
+    seen, async_seen = _streams(module)
+
+    def tap(send: Callable[..., Any]) -> Callable[..., Any]:
+        def _send_single_request(self: Any, request: Any) -> Any:
+            meter = _meter(metering, request)
+            if meter is None:
+                return send(self, request)
+            try:
+                response = send(self, request)
+            except BaseException as error:
+                meter.failed(error)
+                raise
+            _watch(response, meter, seen)
+            return response
+
+        return _send_single_request
+
+    def async_tap(send: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def _send_single_request(self: Any, request: Any) -> Any:
+            meter = _meter(metering, request)
+            if meter is None:
+                return await send(self, request)
+            try:
+                response = await send(self, request)
+            except BaseException as error:
+                meter.failed(error)
+                raise
+            _watch(response, meter, async_seen)
+            return response
+
+        return _send_single_request
+
+    patches.replace(module.Client, "_send_single_request", tap)
+    patches.replace(module.AsyncClient, "_send_single_request", async_tap)
+
+
+def _meter(metering: Metering, request: Any) -> Meter | None:
+    try:
+        url = request.url
+        path = url.path
+        if not metering.wants(request.method, path):
+            return None
+        body, form = _body(request)
+        from taximeter.dialect import WireRequest
+
+        return metering.start(
+            WireRequest(
+                method=request.method,
+                host=url.host,
+                port=url.port,
+                # `path` is decoded; an ARN in it has slashes of its own, which must not look like ours.
+                path=url.raw_path.partition(b"?")[0].decode("ascii", "replace"),
+                query=url.query.decode("ascii", "replace"),
+                headers=request.headers,
+                body=body,
+                form=form,
+            )
+        )
+    except Exception as error:
+        faults.count("taps.httpx", error)
+        return None
+
+
+def _body(request: Any) -> tuple[bytes | None, dict[str, str] | None]:
+    """The body if it is at hand. A stream is the client's to read, but a form can be asked for its fields."""
+    if hasattr(request, "_content"):
+        return request.content, None
+    fields = getattr(request.stream, "fields", None)
+    if fields is None:
+        return None, None
+    form = {}
+    for field in fields:
+        value = getattr(field, "value", None)
+        if isinstance(value, (str, bytes)):
+            form[str(field.name)] = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return None, form
+
+
+def _watch(response: Any, meter: Meter, seen: Callable[[Any, Meter], Any]) -> None:
+    try:
+        meter.answered(response.status_code, response.headers)
+        if hasattr(response, "_content"):  # it was made with a body, or a hook has read it: there is no stream to watch
+            _read_decoded(response, meter)
+        else:
+            response.stream = seen(response.stream, meter)
+    except Exception as error:
+        faults.count("taps.httpx", error)
+
+
+def _read_decoded(response: Any, meter: Meter) -> None:
+    meter.answered(response.status_code, response.headers, decoded=True)
+    meter.chunk(response.content)
+    meter.ended()
+
+
+def _streams(module: Any) -> tuple[Callable[[Any, Meter], Any], Callable[[Any, Meter], Any]]:
+    """The two streams that pass bytes on and tell the meter; of the library's own kinds, because clients check."""
+
+    class SeenStream(module.SyncByteStream):  # type: ignore[misc]
+        def __init__(self, stream: Any, meter: Meter) -> None:
+            self._stream = stream
+            self._meter = meter
+
+        def __iter__(self) -> Iterator[bytes]:
+            meter = self._meter
+            try:
+                for data in self._stream:
+                    meter.chunk(data)
+                    yield data
+            except BaseException as error:
+                meter.failed(error)
+                raise
+            meter.ended()
+
+        def close(self) -> None:
+            self._meter.closed()
+            self._stream.close()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._stream, name)
+
+    class SeenAsyncStream(module.AsyncByteStream):  # type: ignore[misc]
+        def __init__(self, stream: Any, meter: Meter) -> None:
+            self._stream = stream
+            self._meter = meter
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            meter = self._meter
+            try:
+                async for data in self._stream:
+                    meter.chunk(data)
+                    yield data
+            except BaseException as error:
+                meter.failed(error)
+                raise
+            meter.ended()
+
+        async def aclose(self) -> None:
+            self._meter.closed()
+            await self._stream.aclose()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._stream, name)
+
+    return SeenStream, SeenAsyncStream
