@@ -48,6 +48,7 @@ class Meter:
         "_request",
         "_settings",
         "_status",
+        "_streams",
         "chunk",
     )
 
@@ -66,6 +67,7 @@ class Meter:
         self._overflowed = False
         self._decoder: Decoder | None = None
         self._framer: Framer = Whole()
+        self._streams = False
         self._done = False
         self.chunk: Callable[[bytes], None] = self._first_chunk
 
@@ -84,7 +86,8 @@ class Meter:
             self._framer = framer_for(headers.get("content-type"))
             if self._call.content is None:
                 self._framer.boring = self._dialect.boring
-            if isinstance(self._framer, Whole):
+            self._streams = not isinstance(self._framer, Whole)
+            if not self._streams:
                 self._limit_bytes = self._settings.max_body_bytes
             self._dialect.answer(self._call, WireResponse(status, headers))
             self._decoder = None if decoded else decoder_for(headers.get("content-encoding"))
@@ -108,7 +111,7 @@ class Meter:
         self._kept_bytes += len(data)
         if self._kept_bytes > self._limit_bytes:
             self._fold()
-        elif self._call.stream:
+        elif self._streams:
             for end in _ENDS:
                 if end in data:
                     self._fold()
@@ -169,7 +172,7 @@ class Meter:
             if self._overflowed or self._limit_bytes == 0:
                 self._chunks.append(data[-_SALVAGE_BYTES:])
                 return
-            if isinstance(self._framer, Whole):
+            if not self._streams:
                 self._overflow(data)
                 return
             if self._decoder is not None:

@@ -65,6 +65,8 @@ _BY_HOST: dict[str, str] = {
     "api.ai21.com": "ai21",
     "api.voyageai.com": "voyageai",
     "api.jina.ai": "jina",
+    "api.writer.com": "writer",
+    ".snowflakecomputing.com": "snowflake",
     "ollama.com": "ollama",
 }
 

@@ -110,7 +110,8 @@ def _read_iterations(call: Call, iterations: object) -> None:
     if not compacted:
         return
     call.conversation_compacted = True
-    for name in ("input_tokens", "output_tokens"):
+    counted = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    for name in counted:
         if count := total(*(integer(item.get(name)) for item in compacted)):
             call.attributes[f"taximeter.usage.compaction.{name}"] = count
 

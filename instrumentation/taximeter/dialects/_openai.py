@@ -9,7 +9,7 @@ from typing import Any
 
 from taximeter.call import Call, Content
 from taximeter.dialect import WireRequest
-from taximeter.dialects._fields import arguments, integer, items, number, obj, strings, text, total
+from taximeter.dialects._fields import arguments, integer, items, number, obj, strings, text
 
 __all__ = [
     "append_piece",
@@ -82,7 +82,7 @@ def read_usage(call: Call, usage: dict[str, Any]) -> None:
 
     cached = _either(read, "cached_tokens", "cache_read_input_tokens", "cached_prompt_text_tokens")
     if cached is None:
-        cached = _either(usage, "prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens")  # DeepSeek, ...
+        cached = _either(usage, *_CACHED_BESIDE)
     mine.cache_read_tokens = integer(cached)
     mine.cache_write_tokens = integer(read.get("cache_write_tokens"))
     reasoning = integer(wrote.get("reasoning_tokens"))
@@ -93,7 +93,7 @@ def read_usage(call: Call, usage: dict[str, Any]) -> None:
     mine.text_output_tokens = integer(wrote.get("text_tokens"))
     mine.image_output_tokens = integer(wrote.get("image_tokens"))
     mine.audio_output_tokens = integer(wrote.get("audio_tokens"))
-    _include_reasoning(call, integer(usage.get("total_tokens")))
+    _reconcile(call, integer(usage.get("total_tokens")))
 
     for ttl, count in obj(read.get("cache_write_tokens_details")).items():
         if (tokens := integer(count)) is not None and ttl.startswith("ttl_"):
@@ -115,13 +115,29 @@ _COUNTED_APART = (
 )
 
 
-def _include_reasoning(call: Call, stated_total: int | None) -> None:
-    """xAI's chat leaves reasoning out of its output count. The total tells who does: it adds up only one way."""
+# Where DeepSeek, Mistral, Anthropic's and Databricks' imitations put them.
+_CACHED_BESIDE = ("prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens", "cache_read_input_tokens")
+
+
+def _reconcile(call: Call, stated_total: int | None) -> None:
+    """Some leave tokens out of the counts that belong in them; the total tells who: it adds up only one way.
+
+    xAI's chat leaves out reasoning, Mistral's transcription the sound, Gemini's imitation of this API its thoughts,
+    which it does not even name.
+    """
     usage = call.usage
-    if usage.reasoning_tokens and usage.input_tokens is not None and usage.output_tokens is not None:
-        apart = usage.input_tokens + usage.output_tokens + usage.reasoning_tokens
-        if stated_total == apart or usage.reasoning_tokens > usage.output_tokens:
-            usage.output_tokens = total(usage.output_tokens, usage.reasoning_tokens)
+    if stated_total is None or usage.input_tokens is None or usage.output_tokens is None:
+        return
+    left_out = stated_total - usage.input_tokens - usage.output_tokens
+    if left_out <= 0:
+        return
+    if left_out == usage.reasoning_tokens:
+        usage.output_tokens += left_out
+    elif left_out == usage.audio_input_tokens:
+        usage.input_tokens += left_out
+    elif call.state.get("hides_thoughts"):
+        usage.output_tokens += left_out
+        usage.reasoning_tokens = left_out
 
 
 def read_reported_cost(call: Call, usage: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from taximeter.call import Call, Content
 from taximeter.dialect import Dialect, WireRequest
+from taximeter.dialects import openai_chat
 from taximeter.dialects._fields import arguments, integer, items, number, obj, strings, text
 from taximeter.dialects._openai import append_piece, read_messages, read_tools
 from taximeter.framing import Frame
@@ -63,6 +64,9 @@ def _read(call: Call, body: Any, frame: Frame) -> None:
         call.complete = True
         return
     body = obj(body)
+    if "choices" in body:  # others have a /v1/chat too, with OpenAI's answers: Writer
+        openai_chat.DIALECT.read(call, body, frame)
+        return
     kind = text(body.get("type")) or text(body.get("event_type"))
     match kind:
         case "message-start":
@@ -112,9 +116,16 @@ def _read_usage(call: Call, usage: dict[str, Any]) -> None:
     mine.input_tokens = _first(billed, counted, "input_tokens")
     mine.output_tokens = _first(billed, counted, "output_tokens")
     mine.image_input_tokens = integer(billed.get("image_tokens"))
+    if mine.input_tokens is None:  # a rerank, by Voyage or Jina
+        mine.input_tokens = integer(usage.get("total_tokens"))
     cached = integer(usage.get("cached_tokens"))
     if cached is not None and (mine.input_tokens is None or cached <= mine.input_tokens):
         mine.cache_read_tokens = cached
+    elif cached is not None:  # of what the model saw, most of which is not billed
+        call.attributes["taximeter.usage.unbilled.cache_read_tokens"] = cached
+    if (reasoning := integer(counted.get("reasoning_tokens"))) is not None:
+        if mine.output_tokens is None or reasoning <= mine.output_tokens:
+            mine.reasoning_tokens = reasoning
     for name in ("search_units", "classifications", "images", "pages"):
         if (count := number(billed.get(name))) is not None:
             call.attributes[f"taximeter.usage.{name}"] = count

@@ -21,6 +21,8 @@ _ENDPOINT = "/batches"
 def _open(request: WireRequest) -> Call | None:
     if request.path.endswith("/messages/batches") or "/messages/batches/" in request.path:
         return None  # Anthropic's
+    if "/v1beta/" in request.path:
+        return None  # Gemini's
     if request.method == "POST":
         if not request.path.endswith(_ENDPOINT) or not shaped(request, "input_file_id", "completion_window"):
             return None

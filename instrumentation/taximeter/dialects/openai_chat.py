@@ -36,6 +36,7 @@ def _open(request: WireRequest) -> Call | None:
     call = Call("chat", text(body.get("model")) or text(body.get("agent_id")) or request.segment("deployments"))
     call.attributes["openai.api.type"] = "chat_completions"
     read_parameters(call, body)
+    call.state["hides_thoughts"] = request.host.endswith("googleapis.com")
     if request.prose:
         call.content = content = Content()
         read_messages(content, body.get("messages"))
@@ -52,8 +53,7 @@ def _read(call: Call, body: Any, frame: Frame) -> None:
     body = obj(body)
     body = obj(body.get("result")) or body  # Cloudflare wraps
     body = obj(body.get("data")) if set(body) == {"data"} else body  # Mistral's raw stream frames
-    if read_error(call, body):
-        return
+    read_error(call, body)  # OpenRouter reports an error beside the usage that led to it
     read_identity(call, body)
     for at, choice in enumerate(items(body.get("choices"))):
         index = integer(choice.get("index"))
