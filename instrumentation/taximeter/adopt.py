@@ -26,6 +26,7 @@ from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.trace import Span
 
 from taximeter.context import situation
+from taximeter.rivals import held_span
 
 __all__ = ["Claims", "SpanWatcher", "is_inference", "standing_span"]
 
@@ -110,8 +111,6 @@ def standing_span(model: str | None) -> Span | None:
         span = reference()
         if span is not None and span.is_recording() and is_inference(span) and _fits(span, model):
             return span
-    from taximeter.rivals import held_span
-
     return held_span(model)
 
 
@@ -129,11 +128,13 @@ class SpanWatcher(SpanProcessor):
         self._from_baggage = from_baggage
 
     def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
+        scope = span.instrumentation_scope
+        if scope is not None and scope.name == SCOPE:
+            return  # ours says all this itself
         known = situation(parent_context, from_baggage=self._from_baggage).attributes()
         if known:
             span.set_attributes(known)
-        scope = span.instrumentation_scope
-        if scope is not None and scope.name != SCOPE and is_inference(span):
+        if is_inference(span):
             alive = [ref for ref in _started.get() if (kept := ref()) is not None and kept.is_recording()]
             _started.set((*alive[1 - _MOST_REMEMBERED :], weakref.ref(span)))
 

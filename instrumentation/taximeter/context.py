@@ -30,7 +30,9 @@ class Situation:
     user_id: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
-    def attributes(self) -> dict[str, str]:
+    def attributes(self) -> Mapping[str, str]:
+        if self is _NONE:
+            return _NOTHING
         named = {CONVERSATION_ID: self.conversation_id, USER_ID: self.user_id}
         return {
             **{name: value for name, value in named.items() if value},
@@ -39,6 +41,7 @@ class Situation:
 
 
 _NONE = Situation()
+_NOTHING: Mapping[str, str] = {}
 
 
 def situation(within: Context | None = None, *, from_baggage: bool = False) -> Situation:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -78,12 +78,11 @@ class WireResponse:
     headers: Mapping[str, str]
 
 
-def _never(_: bytes) -> bool:
-    return False
+_DONE = (b"[DONE]\n\n", b"[DONE]\r\n\r\n")
 
 
-def _no_response(call: Call, response: WireResponse) -> None:
-    return None
+def _is_done(data: bytes) -> bool:
+    return data.endswith(_DONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,10 @@ class Dialect:
     `endpoints` are the endings of the paths it may live at: they keep every other request of the app cheap.
     `open` reads a request and says, by returning a Call, that it is one of this API.
     `read` takes one message of the response: the whole body of a plain response, or one event of a stream.
-    `boring` says of a raw event that it holds nothing but content, so that it need not be parsed when content is off.
+    `telling` are marks of the messages that hold more than content; while content is off, no others are parsed.
+    `ends` says of a piece of a stream that the stream may be through with it, so that it is read now: whoever reads
+    the stream may stop there.
+    `wraps` says that its messages carry others inside long strings, which must then be kept.
     `answer` reads status and headers, for the APIs that report usage there.
     """
 
@@ -102,8 +104,10 @@ class Dialect:
     endpoints: tuple[str, ...]
     open: Callable[[WireRequest], Call | None]
     read: Callable[[Call, Any, Frame], None]
-    boring: Callable[[bytes], bool] = _never
-    answer: Callable[[Call, WireResponse], None] = _no_response
+    telling: tuple[bytes, ...] | None = None
+    ends: Callable[[bytes], bool] = _is_done
+    answer: Callable[[Call, WireResponse], None] | None = None
+    wraps: bool = False
     methods: tuple[str, ...] = ("POST",)
 
 
@@ -117,28 +121,25 @@ def all_dialects() -> tuple[Dialect, ...]:
     return tuple(dialect for dialect in found if dialect is not None)
 
 
-@cache
-def _endpoints() -> tuple[str, ...]:
-    return tuple({ending for dialect in all_dialects() for ending in dialect.endpoints})
-
-
-@cache
-def _endpoints_before_an_id() -> tuple[str, ...]:
-    fetching = (dialect for dialect in all_dialects() if "GET" in dialect.methods)
-    return tuple({f"{ending}/" for dialect in fetching for ending in dialect.endpoints})
+@lru_cache(maxsize=512)
+def _candidates(method: str, path: str) -> tuple[Dialect, ...]:
+    """The dialects whose endpoints a path may be."""
+    return tuple(
+        dialect
+        for dialect in all_dialects()
+        if method in dialect.methods
+        and (path.endswith(dialect.endpoints) or any(f"{ending}/" in path for ending in dialect.endpoints))
+    )
 
 
 def is_endpoint(method: str, path: str) -> bool:
     """Whether a path ends as those of model APIs do, or in an id behind such an ending."""
-    if method == "POST" and path.endswith(_endpoints()):
-        return True
-    # POST: /conversations/ID continues one. GET: /responses/ID fetches one.
-    return any(ending in path for ending in _endpoints_before_an_id())
+    return bool(_candidates(method, path))
 
 
 def find(request: WireRequest) -> tuple[Dialect, Call] | None:
     """The dialect that a request is made in, with the call that it asks for; None if it asks no model anything."""
-    for dialect in all_dialects():
-        if request.method in dialect.methods and (call := dialect.open(request)) is not None:
+    for dialect in _candidates(request.method, request.path):
+        if (call := dialect.open(request)) is not None:
             return dialect, call
     return None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from time import perf_counter
+from timeit import default_timer
 from typing import Any, Protocol
 
-from opentelemetry import context
+from opentelemetry import context, trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span
+from opentelemetry.semconv.schemas import Schemas
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.util.genai import types
 from opentelemetry.util.genai.completion_hook import load_completion_hook
 from opentelemetry.util.genai.handler import TelemetryHandler
@@ -19,7 +21,7 @@ from taximeter.call import Call, Content
 from taximeter.context import situation
 from taximeter.dialect import Dialect, WireRequest
 from taximeter.metering import METERED
-from taximeter.providers import provider_of
+from taximeter.providers import provider_at, provider_named
 from taximeter.redaction import redacted, redacted_content
 from taximeter.resend import RESEND_COUNT, resend_count
 from taximeter.rivals import litellm
@@ -52,35 +54,39 @@ class Emitter:
 
     def __init__(self, settings: Settings, **providers: Any) -> None:
         self._settings = settings
-        self._handler = TelemetryHandler(
-            completion_hook=load_completion_hook(),
+        hook = load_completion_hook()
+        self.handler = TelemetryHandler(
+            completion_hook=hook,
             instrumentation_scope_name=SCOPE,
             instrumentation_scope_version=__version__,
             **providers,
         )
-        self.captures = self._handler.should_capture_content()
-
-    @property
-    def handler(self) -> TelemetryHandler:
-        return self._handler
+        self.captures = self.handler.should_capture_content()
+        self._tracer = trace.get_tracer(SCOPE, __version__, providers.get("tracer_provider"), Schemas.V1_37_0.value)
+        # Content, events and hooks are the official library's work. Where nothing but spans and metrics is wanted, its
+        # way costs twice the span itself (`python bench/emission.py`), so they are made here, on its instruments; a
+        # test holds both ways to the same telemetry.
+        wants_more = self.captures or os.environ.get(_EMIT_EVENT, "").strip().lower() == "true"
+        self._instruments = None if wants_more else getattr(self.handler, "_instruments", None)
 
     def begin(self, dialect: Dialect, call: Call, request: WireRequest) -> Emission:
         """Start a span for the call, or find the one that stands around it already."""
         if attempt := resend_count(request):
             call.attributes[RESEND_COUNT] = attempt
-        agent = request.headers.get("user-agent", "")
-        where = {
-            "provider": provider_of(request.host, request.port, agent, dialect.provider),
-            "server_address": request.host,
-            "server_port": request.port,
-        }
+        host, port = request.host, request.port
+        provider = provider_at(host, port) or provider_named(request.headers.get("user-agent")) or dialect.provider
         within = context.set_value(METERED, True)
         # The context keys of the official library come first: it then suppresses our span and takes our facts.
-        if not has_official_span(within) and (span := standing_span(call.model)) is not None:
-            return _Adopted(span, within, where, self._settings)
-        return _Own(self._handler, within, call, where, self._settings)
+        if has_official_span(within):
+            return _Official(self.handler, within, call, provider, host, port, self._settings)
+        if (span := standing_span(call.model)) is not None:
+            return _Adopted(span, within, call, provider, host, port)
+        if self._instruments is None or call.operation == "fetch_response":
+            return _Official(self.handler, within, call, provider, host, port, self._settings)
+        return _Plain(self._tracer, self._instruments, within, call, provider, host, port, self._settings)
 
 
+_EMIT_EVENT = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT"
 _OFFICIAL_KEYS = (
     "opentelemetry.genai.client.inference.context",
     "opentelemetry.genai.client.embedding.context",
@@ -88,36 +94,152 @@ _OFFICIAL_KEYS = (
 )
 
 
-def has_official_span(within: Context | None = None) -> bool:
+def has_official_span(within: Context) -> bool:
     """Whether an instrumentation that is built on the official library is at work around us."""
-    return any(context.get_value(key, within) for key in _OFFICIAL_KEYS)
+    for key in _OFFICIAL_KEYS:
+        if within.get(key):
+            return True
+    return False
 
 
-class _Own:
-    """A span of ours, or, where an official instrumentation is at work around us, our part of its span."""
+class _Plain:
+    """A span and the metrics, and nothing else."""
+
+    __slots__ = ("_chunk_s", "_instruments", "_settings", "_situation", "_span", "_start", "_started_s", "_token")
 
     def __init__(
-        self, handler: TelemetryHandler, within: Context, call: Call, where: dict[str, Any], settings: Settings
+        self,
+        tracer: Tracer,
+        instruments: Any,
+        within: Context,
+        call: Call,
+        provider: str,
+        host: str,
+        port: int | None,
+        settings: Settings,
+    ) -> None:
+        self._instruments = instruments
+        self._settings = settings
+        self._situation = situation(from_baggage=settings.baggage)
+        self._start = start_attributes(call, provider, host, port)
+        name = f"{call.operation} {call.model}" if call.model else call.operation
+        self._span = tracer.start_span(name, within, SpanKind.CLIENT, self._start)
+        self._token: Any = context.attach(trace.set_span_in_context(self._span, within))
+        self._started_s = default_timer()
+        self._chunk_s: float | None = None
+        litellm.note(self._span)
+
+    def suspend(self) -> None:
+        if self._token is not None:
+            context.detach(self._token)
+            self._token = None
+
+    def first_chunk(self) -> None:
+        if self._chunk_s is None:
+            self._chunk_s = default_timer() - self._started_s
+            self._instruments.time_to_first_chunk.record(
+                self._chunk_s, self._start, trace.set_span_in_context(self._span)
+            )
+
+    def next_chunk(self) -> None:
+        now_s = default_timer() - self._started_s
+        self._instruments.time_per_output_chunk.record(
+            now_s - (self._chunk_s or 0.0), self._start, trace.set_span_in_context(self._span)
+        )
+
+    def finish(self, call: Call) -> None:
+        self.suspend()
+        span = self._span
+        try:
+            facts = canonical_attributes(call)
+            facts.update(self._situation.attributes())
+            if call.stream and self._chunk_s is not None:
+                facts["gen_ai.response.time_to_first_chunk"] = self._chunk_s
+            if call.error_type is not None:
+                facts["error.type"] = call.error_type
+                span.set_status(Status(StatusCode.ERROR, _error_message(call, self._settings)))
+            self._record(call)
+            for name in self._start:
+                facts.pop(name, None)
+            span.set_attributes(facts)
+        finally:
+            span.end()
+
+    def _record(self, call: Call) -> None:
+        duration_s = max(default_timer() - self._started_s, 0.0)
+        facts = self._start
+        if call.response_model is not None:
+            facts = {**facts, "gen_ai.response.model": call.response_model}
+        if call.error_type is not None:
+            facts = {**facts, "error.type": call.error_type}
+        within = trace.set_span_in_context(self._span)
+        self._instruments.operation_duration.record(duration_s, facts, within)
+        usage = call.usage
+        if usage.input_tokens is not None:
+            self._instruments.token_usage.record(usage.input_tokens, {**facts, _TOKEN_TYPE: "input"}, within)
+        if usage.output_tokens is not None:
+            self._instruments.token_usage.record(usage.output_tokens, {**facts, _TOKEN_TYPE: "output"}, within)
+
+    def drop(self) -> None:
+        self.suspend()  # and never end: a span that does not end is not exported
+
+
+_TOKEN_TYPE = "gen_ai.token.type"
+
+
+def start_attributes(call: Call, provider: str, host: str, port: int | None) -> dict[str, Any]:
+    """What a sampler may decide by."""
+    facts: dict[str, Any] = {
+        "gen_ai.operation.name": call.operation,
+        "gen_ai.provider.name": provider,
+        "server.address": host,
+    }
+    if call.model is not None:
+        facts["gen_ai.request.model"] = call.model
+    if port is not None:
+        facts["server.port"] = port
+    return facts
+
+
+def _error_message(call: Call, settings: Settings) -> str | None:
+    message = redacted(call.error_message, settings)
+    return message[:_LONGEST_ERROR] if message else None
+
+
+class _Official:
+    """The official library's way: a span of ours with all there is, or our part of an official instrumentation's span."""
+
+    def __init__(
+        self,
+        handler: TelemetryHandler,
+        within: Context,
+        call: Call,
+        provider: str,
+        host: str,
+        port: int | None,
+        settings: Settings,
     ) -> None:
         self._settings = settings
         self._situation = situation(from_baggage=settings.baggage)
+        where: dict[str, Any] = {"server_address": host, "server_port": port, "context": within}
         self._invocation: InferenceInvocation | EmbeddingInvocation | FetchResponseInvocation
         match call.operation:
             case "embeddings":
-                self._invocation = handler.embedding(**where, request_model=call.model, context=within)
+                self._invocation = handler.embedding(provider, request_model=call.model, **where)
             case "fetch_response":
-                self._invocation = handler.fetch_response(**where, response_id=call.response_id or "", context=within)
+                self._invocation = handler.fetch_response(provider, response_id=call.response_id or "", **where)
             case operation:
+                conversation_id = self._situation.conversation_id or call.conversation_id
                 self._invocation = handler.inference(
-                    **where,
+                    provider,
                     request_model=call.model,
                     operation_name=operation,
-                    conversation_id=self._situation.conversation_id or call.conversation_id,
-                    context=within,
+                    conversation_id=conversation_id,
+                    **where,
                 )
         litellm.note(self._invocation.span)
         # A suppressed invocation attaches nothing, so the mark that keeps inner taps quiet is attached here.
-        self._token = None if self._invocation._context_token is not None else context.attach(within)
+        self._token: Any = None if self._invocation._context_token is not None else context.attach(within)
 
     def suspend(self) -> None:
         self._invocation.suspend()
@@ -145,26 +267,22 @@ class _Own:
         if call.error_type is None:
             invocation.stop()
         else:
-            message = redacted(call.error_message, self._settings)
-            invocation.fail(types.Error(message=message[:_LONGEST_ERROR] if message else None, type=call.error_type))
+            invocation.fail(types.Error(message=_error_message(call, self._settings), type=call.error_type))
 
     def drop(self) -> None:
-        self.suspend()  # and never end: a span that does not end is not exported
+        self.suspend()
 
 
 class _Adopted:
     """Another's span. We fill in what it lacks, and leave its life to its owner."""
 
-    def __init__(self, span: Span, within: Context, where: dict[str, Any], settings: Settings) -> None:
+    def __init__(
+        self, span: Span, within: Context, call: Call, provider: str, host: str, port: int | None
+    ) -> None:
         self._span = span
-        self._settings = settings
+        self._start = start_attributes(call, provider, host, port)
         self._first_chunk_s: float | None = None
-        self._started_s = perf_counter()
-        self._where = {
-            "gen_ai.provider.name": where["provider"],
-            "server.address": where["server_address"],
-            "server.port": where["server_port"],
-        }
+        self._started_s = default_timer()
         self._claimed = claims.take(span)
         self._token: Any = context.attach(within)
 
@@ -175,7 +293,7 @@ class _Adopted:
 
     def first_chunk(self) -> None:
         if self._first_chunk_s is None:
-            self._first_chunk_s = perf_counter() - self._started_s
+            self._first_chunk_s = default_timer() - self._started_s
 
     def next_chunk(self) -> None:
         return None
@@ -186,7 +304,7 @@ class _Adopted:
             claims.release(self._span)
         if call.error_type is not None and call.response_id is None:
             return  # an attempt that failed is the owner's to tell: the next one may succeed
-        facts = {**self._where, **canonical_attributes(call)}
+        facts = {**self._start, **canonical_attributes(call)}
         if call.stream and self._first_chunk_s is not None:
             facts["gen_ai.response.time_to_first_chunk"] = self._first_chunk_s
         complete(self._span, facts)
@@ -220,12 +338,12 @@ _CALL_FIELDS = (
     ("previous_response_id", "request_previous_response_id", "gen_ai.request.previous_response.id"),
     ("output_type", "output_type", "gen_ai.output.type"),
     ("conversation_compacted", "conversation_compacted", "gen_ai.conversation.compacted"),
+    ("encoding_formats", "encoding_formats", "gen_ai.request.encoding_formats"),
+    ("dimension_count", "dimension_count", "gen_ai.embeddings.dimension.count"),
     ("response_id", "response_id", "gen_ai.response.id"),
     ("response_model", "response_model", "gen_ai.response.model"),
 )
-_USAGE_FIELDS = (
-    ("input_tokens", "usage_input_tokens", "gen_ai.usage.input_tokens"),
-    ("output_tokens", "usage_output_tokens", "gen_ai.usage.output_tokens"),
+_DETAIL_FIELDS = (
     ("cache_read_tokens", "usage_cache_read_input_tokens", "gen_ai.usage.cache_read.input_tokens"),
     ("cache_write_tokens", "usage_cache_write_input_tokens", "gen_ai.usage.cache_write.input_tokens"),
     ("reasoning_tokens", "usage_reasoning_output_tokens", "gen_ai.usage.reasoning.output_tokens"),
@@ -242,14 +360,31 @@ _USAGE_FIELDS = (
 
 
 def canonical_attributes(call: Call) -> dict[str, Any]:
-    """A call as span attributes, for a span that is not ours to build."""
-    facts = {attribute: getattr(call, ours) for ours, _, attribute in _CALL_FIELDS}
-    facts |= {attribute: getattr(call.usage, ours) for ours, _, attribute in _USAGE_FIELDS}
+    """A call as span attributes. A detail that is zero says nothing, and is left out, as the official library does."""
+    facts = dict(call.attributes)
+    for ours, _, attribute in _CALL_FIELDS:
+        if (value := getattr(call, ours)) is not None:
+            facts[attribute] = value
+    usage = call.usage
+    if usage.input_tokens is not None:
+        facts["gen_ai.usage.input_tokens"] = usage.input_tokens
+    if usage.output_tokens is not None:
+        facts["gen_ai.usage.output_tokens"] = usage.output_tokens
+    for ours, _, attribute in _DETAIL_FIELDS:
+        if value := getattr(usage, ours):
+            facts[attribute] = value
     facts["gen_ai.operation.name"] = call.operation
-    facts["gen_ai.request.model"] = call.model
-    facts["gen_ai.request.stream"] = True if call.stream else None
-    facts["gen_ai.response.finish_reasons"] = _finish_reasons(call)
-    return {name: value for name, value in (facts | call.attributes).items() if value is not None}
+    if call.model is not None:
+        facts["gen_ai.request.model"] = call.model
+    if call.stream:
+        facts["gen_ai.request.stream"] = True
+    if call.conversation_id is not None:
+        facts["gen_ai.conversation.id"] = call.conversation_id
+    if call.status is not None:
+        facts["gen_ai.response.status"] = call.status
+    if (reasons := _finish_reasons(call)) is not None:
+        facts["gen_ai.response.finish_reasons"] = reasons
+    return facts
 
 
 def _finish_reasons(call: Call) -> list[str] | None:
@@ -266,7 +401,9 @@ def _fill_inference(invocation: InferenceInvocation, call: Call, settings: Setti
         if (value := getattr(call, ours)) is not None:
             setattr(data, theirs, value)
     usage = call.usage
-    for ours, theirs, _ in _USAGE_FIELDS:
+    data.usage_input_tokens = usage.input_tokens
+    data.usage_output_tokens = usage.output_tokens
+    for ours, theirs, _ in _DETAIL_FIELDS:
         if (value := getattr(usage, ours)) is not None:
             setattr(data, theirs, value)
     data.response_finish_reasons = _finish_reasons(call)

@@ -101,9 +101,9 @@ class Frame:
 
 
 class Framer(Protocol):
-    # Says of a raw message that nobody needs it; set by who knows. The first message is read in any case: it names the
-    # model and the response.
-    boring: Callable[[bytes], bool] | None
+    # Marks of which a message must have one to be worth reading; None reads them all. The first message is read in any
+    # case: it names the model and the response.
+    telling: tuple[bytes, ...] | None
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The messages that are whole now."""
@@ -112,13 +112,20 @@ class Framer(Protocol):
         """What is left when no more data comes, if it still makes sense."""
 
 
+def _tells(data: bytes, telling: tuple[bytes, ...]) -> bool:
+    for mark in telling:  # a loop, because `any` would make a generator for each message
+        if mark in data:
+            return True
+    return False
+
+
 class EventStream:
     """Server-sent events, as the HTML standard reads them: any line ending, several data lines, comments ignored."""
 
     def __init__(self) -> None:
-        self._tail = b""
-        self.boring: Callable[[bytes], bool] | None = None
+        self.telling: tuple[bytes, ...] | None = None
         self._begun = False
+        self._tail = b""
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         text = self._tail + data
@@ -126,14 +133,18 @@ class EventStream:
             # A carriage return at the very end may be half of a line ending.
             held = b"\r" if text.endswith(b"\r") else b""
             text = text[: len(text) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
+        telling = self.telling if self._begun else None
+        if telling is not None and not _tells(text, telling):
+            self._tail = text[text.rfind(b"\n\n") + 2 :] if b"\n\n" in text else text
+            return
         blocks = text.split(b"\n\n")
         self._tail = blocks.pop()
-        boring = self.boring
         for block in blocks:
-            if boring is not None and self._begun and boring(block):
+            if telling is not None and not _tells(block, telling):
                 continue
-            self._begun = True
             if frame := _event(block):
+                if not self._begun:
+                    self._begun, telling = True, self.telling
                 yield frame
 
     def rest(self) -> Iterator[Frame]:
@@ -164,19 +175,18 @@ class Lines:
     """One JSON value a line (NDJSON)."""
 
     def __init__(self) -> None:
-        self.boring: Callable[[bytes], bool] | None = None
+        self.telling: tuple[bytes, ...] | None = None
         self._begun = False
         self._tail = b""
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         lines = (self._tail + data).split(b"\n")
         self._tail = lines.pop()
-        boring = self.boring
         for line in lines:
-            if boring is not None and self._begun and boring(line):
+            if self._begun and self.telling is not None and not _tells(line, self.telling):
                 continue
-            self._begun = True
             if line := line.strip():
+                self._begun = True
                 yield Frame(line.removeprefix(b"data: "))
 
     def rest(self) -> Iterator[Frame]:
@@ -192,7 +202,7 @@ class AwsFrames:
     _MOST_BYTES = 24 * 1024 * 1024  # the service's own limit is 16 MiB a frame
 
     def __init__(self) -> None:
-        self.boring: Callable[[bytes], bool] | None = None
+        self.telling: tuple[bytes, ...] | None = None
         self._buffer = b""
 
     def feed(self, data: bytes) -> Iterator[Frame]:
@@ -205,7 +215,7 @@ class AwsFrames:
                 return
             message, self._buffer = self._buffer[:total], self._buffer[total:]
             body = self._PRELUDE_BYTES + headers_length
-            if self.boring is not None and self.boring(message[body:-4]):
+            if self.telling is not None and not _tells(message, self.telling):
                 continue
             headers = dict(_aws_headers(message[self._PRELUDE_BYTES : body]))
             yield Frame(message[body:-4], headers.get(":event-type", ""), headers)
@@ -238,7 +248,7 @@ class Whole:
     """A body that is one JSON value, or (Gemini without `alt=sse`) one array of messages, or, mislabelled, lines."""
 
     def __init__(self) -> None:
-        self.boring: Callable[[bytes], bool] | None = None
+        self.telling: tuple[bytes, ...] | None = None
         self._body: list[bytes] = []
 
     def feed(self, data: bytes) -> Iterator[Frame]:
@@ -265,15 +275,17 @@ def _all(framer: Framer, body: bytes) -> Iterator[Frame]:
     yield from framer.rest()
 
 
+_FRAMERS: dict[str, Callable[[], Framer]] = {
+    "application/json": Whole,
+    "text/event-stream": EventStream,
+    "application/x-ndjson": Lines,
+    "application/jsonl": Lines,
+    "application/stream+json": Lines,
+    "application/vnd.amazon.eventstream": AwsFrames,
+}
+
+
 def framer_for(content_type: str | None) -> Framer:
     """What cuts a body of this type into messages; a body whose type says nothing is looked at when it is whole."""
     kind = (content_type or "").partition(";")[0].strip().lower()
-    match kind:
-        case "text/event-stream":
-            return EventStream()
-        case "application/x-ndjson" | "application/jsonl" | "application/stream+json":
-            return Lines()
-        case "application/vnd.amazon.eventstream":
-            return AwsFrames()
-        case _:
-            return Whole()
+    return _FRAMERS.get(kind, Whole)()

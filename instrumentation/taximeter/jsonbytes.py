@@ -11,8 +11,8 @@ from typing import Any
 
 __all__ = ["load", "skeleton"]
 
-_SMALL_BYTES = 8_192  # below this a plain parse is as fast
-_LONGEST_STRING_BYTES = 1_024  # names, ids and parameters are shorter; prose may go
+_SMALL_BYTES = 1_024  # below this a plain parse is as fast
+_LONGEST_STRING_BYTES = 512  # names, ids and parameters are shorter; prose may go
 _MOST_STRINGS = 2_000  # beyond this, stepping costs more than parsing
 _QUOTE = b'"'
 _BACKSLASH = 0x5C

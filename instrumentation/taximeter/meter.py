@@ -21,10 +21,8 @@ from taximeter.settings import Settings
 
 __all__ = ["Meter"]
 
-_FOLD_BYTES = 256 * 1024  # a stream is read in pieces of this size, so that an endless one does not grow us
+_FOLD_CHUNKS = 64  # a stream is read every so many pieces, so that an endless one does not grow us
 _SALVAGE_BYTES = 64 * 1024  # of a body too large to keep: its head names the model, its end the usage
-# Ends of streams, as bytes. Seen in a chunk, they are a reason to read it now: whoever reads the stream may stop there.
-_ENDS = (b"[DONE]", b"message_stop", b"response.completed", b"response.incomplete", b"response.failed", b"message-end")
 
 
 class Meter:
@@ -41,6 +39,7 @@ class Meter:
         "_dialect",
         "_done",
         "_emission",
+        "_ends",
         "_framer",
         "_kept_bytes",
         "_limit_bytes",
@@ -49,6 +48,7 @@ class Meter:
         "_settings",
         "_status",
         "_streams",
+        "_unreadable",
         "chunk",
     )
 
@@ -56,6 +56,7 @@ class Meter:
         self, dialect: Dialect, call: Call, emission: Emission, request: WireRequest, settings: Settings
     ) -> None:
         self._dialect = dialect
+        self._ends = dialect.ends
         self._call = call
         self._emission = emission
         self._request: WireRequest | None = request
@@ -63,8 +64,9 @@ class Meter:
         self._status = 0
         self._chunks: list[bytes] = []
         self._kept_bytes = 0
-        self._limit_bytes = _FOLD_BYTES
+        self._limit_bytes = settings.max_body_bytes
         self._overflowed = False
+        self._unreadable = False
         self._decoder: Decoder | None = None
         self._framer: Framer = Whole()
         self._streams = False
@@ -85,15 +87,15 @@ class Meter:
                 return
             self._framer = framer_for(headers.get("content-type"))
             if self._call.content is None:
-                self._framer.boring = self._dialect.boring
+                self._framer.telling = self._dialect.telling
             self._streams = not isinstance(self._framer, Whole)
-            if not self._streams:
-                self._limit_bytes = self._settings.max_body_bytes
-            self._dialect.answer(self._call, WireResponse(status, headers))
-            self._decoder = None if decoded else decoder_for(headers.get("content-encoding"))
+            if self._dialect.answer is not None:
+                self._dialect.answer(self._call, WireResponse(status, headers))
+            if not decoded and (encoding := headers.get("content-encoding")):
+                self._decoder = decoder_for(encoding)
         except Undecodable as reason:
             faults.count(f"meter.undecodable: {reason}")
-            self._limit_bytes = 0  # keep nothing
+            self._unreadable = True
         except Exception as error:
             faults.count("meter.answered", error)
 
@@ -103,28 +105,33 @@ class Meter:
                 self._emission.first_chunk()
         except Exception as error:
             faults.count("meter.first_chunk", error)
-        self.chunk = self._timed_chunk if self._settings.chunk_metric and self._call.stream else self._next_chunk
-        self._next_chunk(data)
+        self.chunk = self._stream_chunk if self._streams else self._body_chunk
+        if self._settings.chunk_metric and self._call.stream:
+            self.chunk = self._timed_chunk
+        self.chunk(data)
 
-    def _next_chunk(self, data: bytes) -> None:
+    def _stream_chunk(self, data: bytes) -> None:
+        chunks = self._chunks
+        chunks.append(data)
+        if len(chunks) >= _FOLD_CHUNKS:
+            self._fold()
+        if self._ends(data):
+            self._fold()
+            if self._call.complete:
+                self._finish()
+
+    def _body_chunk(self, data: bytes) -> None:
         self._chunks.append(data)
         self._kept_bytes += len(data)
         if self._kept_bytes > self._limit_bytes:
-            self._fold()
-        elif self._streams:
-            for end in _ENDS:
-                if end in data:
-                    self._fold()
-                    if self._call.complete:
-                        self._finish()
-                    return
+            self._overflow()
 
     def _timed_chunk(self, data: bytes) -> None:
         try:
             self._emission.next_chunk()
         except Exception as error:
             faults.count("meter.next_chunk", error)
-        self._next_chunk(data)
+        self._stream_chunk(data)
 
     def ended(self) -> None:
         """The body was read to its end."""
@@ -164,16 +171,11 @@ class Meter:
     # -- reading
 
     def _fold(self) -> None:
-        """Read what has come so far and let it go."""
+        """Read what has come so far of a stream, and let it go."""
         try:
             data = b"".join(self._chunks)
             self._chunks.clear()
-            self._kept_bytes = 0
-            if self._overflowed or self._limit_bytes == 0:
-                self._chunks.append(data[-_SALVAGE_BYTES:])
-                return
-            if not self._streams:
-                self._overflow(data)
+            if self._unreadable:
                 return
             if self._decoder is not None:
                 data = self._decoder.decompress(data)
@@ -182,16 +184,20 @@ class Meter:
         except Exception as error:
             faults.count("meter.fold", error)
 
-    def _overflow(self, data: bytes) -> None:
+    def _overflow(self) -> None:
         """A single answer larger than we keep: its head and its end will have to do."""
-        faults.count("meter.body_too_large")
-        self._overflowed = True
-        self._limit_bytes = 4 * _SALVAGE_BYTES
-        if self._decoder is not None:
-            self._decoder, self._limit_bytes = None, 0
-            return
-        self._salvage(data[:_SALVAGE_BYTES])
-        self._chunks.append(data[-_SALVAGE_BYTES:])
+        data = b"".join(self._chunks)
+        self._chunks.clear()
+        if not self._overflowed:
+            self._overflowed = True
+            self._limit_bytes = 4 * _SALVAGE_BYTES
+            faults.count("meter.body_too_large")
+            self._unreadable = self._unreadable or self._decoder is not None
+            if not self._unreadable:
+                self._salvage(data[:_SALVAGE_BYTES])
+        end = data[-_SALVAGE_BYTES:]
+        self._chunks.append(end)
+        self._kept_bytes = len(end)
 
     def _salvage(self, piece: bytes) -> None:
         from taximeter.salvage import salvage
@@ -202,11 +208,10 @@ class Meter:
         try:
             data = b"".join(self._chunks)
             self._chunks.clear()
-            if self._overflowed:
-                if self._limit_bytes:
-                    self._salvage(data)
+            if self._unreadable or self._status == 0:
                 return
-            if self._limit_bytes == 0 or self._status == 0:
+            if self._overflowed:
+                self._salvage(data)
                 return
             if self._decoder is not None:
                 data = self._decoder.decompress(data)
@@ -221,7 +226,7 @@ class Meter:
         body: Any = None
         if frame.data != b"[DONE]":
             try:
-                body = load(frame.data, prose=call.content is not None)
+                body = load(frame.data, prose=call.content is not None or self._dialect.wraps)
             except ValueError:
                 if call.stream:
                     faults.count("meter.malformed_event")

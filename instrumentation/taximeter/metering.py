@@ -1,11 +1,13 @@
 """Metering, switched on: what the taps ask whether a request is of interest, and for a meter if it is.
 
-This module is all that is loaded while nothing is called; the rest comes with the first call.
+This module is all that is loaded while nothing is called. The engine, with the dialects and the official library behind
+it, comes with the first call, or earlier if the app imports an SDK (see `taps`).
 """
 
 from __future__ import annotations
 
 from functools import cached_property
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context
@@ -15,7 +17,6 @@ from taximeter import faults
 from taximeter.settings import Settings
 
 if TYPE_CHECKING:
-    from taximeter.dialect import WireRequest
     from taximeter.emit import Emitter
     from taximeter.meter import Meter
 
@@ -32,6 +33,7 @@ class Metering:
         self.settings = settings
         self.active = True
         self._providers = providers
+        self._engine: ModuleType | None = None
 
     @property
     def logger_provider(self) -> Any:
@@ -44,6 +46,13 @@ class Metering:
 
         return Emitter(self.settings, **self._providers)
 
+    def load(self) -> Any:
+        """Bring in what the first call needs."""
+        from taximeter import engine
+
+        self._engine = engine
+        return engine
+
     def stop(self) -> None:
         """Take no more calls; those under way are finished."""
         self.active = False
@@ -51,11 +60,10 @@ class Metering:
     def wants(self, method: str, path: str) -> bool:
         """Whether a request is worth a closer look. This is all that the app's other requests cost."""
         try:
-            from taximeter.dialect import is_endpoint
-
-            return (
+            engine = self._engine or self.load()
+            return bool(
                 self.active
-                and is_endpoint(method, path)
+                and engine.is_endpoint(method, path)
                 and context.get_value(METERED) is not True
                 and is_instrumentation_enabled()
             )
@@ -63,18 +71,12 @@ class Metering:
             faults.count("metering.wants", error)
             return False
 
-    def start(self, request: WireRequest) -> Meter | None:
-        """A meter for this request, if it asks a model something."""
+    def start(self, **request: Any) -> Meter | None:
+        """A meter for this request (the fields of a `WireRequest`), if it asks a model something."""
         try:
-            from taximeter.dialect import find
-            from taximeter.meter import Meter
-
-            request.prose = self.emitter.captures
-            found = find(request)
-            if found is None:
-                return None
-            dialect, call = found
-            return Meter(dialect, call, self.emitter.begin(dialect, call, request), request, self.settings)
+            engine = self._engine or self.load()
+            meter: Meter | None = engine.start(self.emitter, self.settings, request)
+            return meter
         except Exception as error:
             faults.count("metering.start", error)
             return None

@@ -8,9 +8,9 @@ SDK that calls it, else by the API that it speaks; `server.address` tells it apa
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, lru_cache
 
-__all__ = ["provider_of"]
+__all__ = ["provider_at", "provider_named"]
 
 # By the end of the host name; the longest match wins.
 _BY_HOST: dict[str, str] = {
@@ -86,43 +86,42 @@ _BY_USER_AGENT: dict[str, str] = {
 
 
 @cache
-def _own_hosts(setting: str) -> dict[str, str]:
-    pairs = (entry.partition("=") for entry in setting.split(",") if entry.strip())
+def _own_hosts() -> dict[str, str]:
+    """The user's own; the environment is read once."""
+    pairs = (entry.partition("=") for entry in os.environ.get("TAXIMETER_PROVIDERS", "").split(","))
     return {host.strip().lower(): name.strip() for host, _, name in pairs if host.strip() and name.strip()}
 
 
-@cache
-def _by_address(host: str, port: int | None, setting: str) -> str | None:
-    own = _own_hosts(setting)
+@lru_cache(maxsize=1024)
+def provider_at(host: str, port: int | None) -> str | None:
+    """The provider at an address, if anyone has heard of it.
+
+    >>> provider_at("api.groq.com", None)
+    'groq'
+    """
+    host = host.lower()
+    own = _own_hosts()
     if name := own.get(f"{host}:{port}") or own.get(host):
         return name
-    for dot in _suffixes(host):
-        if name := _BY_HOST.get(dot):
+    for ending in _endings(host):
+        if name := _BY_HOST.get(ending):
             return name
     if host.endswith("-aiplatform.googleapis.com"):
         return "gcp.vertex_ai"
     return _BY_PORT.get(port or 0)
 
 
-def _suffixes(host: str) -> list[str]:
+def _endings(host: str) -> list[str]:
     """The host, then its endings from the longest on, each with the dot that it starts at."""
-    dots = [at for at, letter in enumerate(host) if letter == "."]
-    return [host, *(host[at:] for at in dots)]
+    return [host, *(host[at:] for at, letter in enumerate(host) if letter == ".")]
 
 
-def provider_of(host: str, port: int | None, user_agent: str, fallback: str) -> str:
-    """The provider's name for a host.
+@lru_cache(maxsize=256)
+def provider_named(user_agent: str | None) -> str | None:
+    """The provider whose SDK is asking.
 
-    >>> provider_of("api.groq.com", None, "", "openai")
-    'groq'
-    >>> provider_of("gateway.example.com", None, "speakeasy-sdk/python 3.7.0 mistralai", "openai")
+    >>> provider_named("speakeasy-sdk/python 3.7.0 mistralai")
     'mistral_ai'
     """
-    if name := _by_address(host.lower(), port, os.environ.get("TAXIMETER_PROVIDERS", "")):
-        return name
-    return _by_agent(user_agent.lower()) or fallback
-
-
-@cache
-def _by_agent(agent: str) -> str | None:
+    agent = (user_agent or "").lower()
     return next((name for mark, name in _BY_USER_AGENT.items() if mark in agent), None)

@@ -32,10 +32,11 @@ def resend_count(request: WireRequest) -> int:
     stated = request.headers.get("x-stainless-retry-count")
     if stated is not None and stated.isdecimal():
         return int(stated)
-    for field in request.headers.get("amz-sdk-request", "").split(";"):
-        name, _, value = field.strip().partition("=")
-        if name == "attempt" and value.isdecimal():
-            return int(value) - 1
+    if stated := request.headers.get("amz-sdk-request"):
+        for field in stated.split(";"):
+            name, _, value = field.strip().partition("=")
+            if name == "attempt" and value.isdecimal():
+                return int(value) - 1
     before = _failed_before.get()
     if before is not None and before.url == (request.host, request.path) and before.body == request.body:
         return before.count + 1

@@ -9,9 +9,17 @@ from taximeter.call import Call, Content
 from taximeter.dialects._fields import arguments, integer, items, number, obj, strings, text, total
 from taximeter.dialects._openai import append_piece, media
 
-__all__ = ["boring", "finish_reason", "read_body", "read_content", "read_message", "read_usage"]
+__all__ = ["TELLING", "ends", "finish_reason", "read_body", "read_content", "read_message", "read_usage"]
+
+# Messages that are no piece of a content block.
+TELLING = (b"message_", b'"error"')
 
 _FINISH_REASONS = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "tool_use": "tool_call"}
+
+
+def ends(data: bytes) -> bool:
+    """Whether a piece of a stream has the last event in it, which is short and comes last."""
+    return data.find(b"message_stop", -128) >= 0
 
 
 def finish_reason(reason: str | None) -> str | None:
@@ -221,8 +229,3 @@ def _read_block(call: Call, content: Content, event: dict[str, Any]) -> None:
             append_piece([part], part["type"], str(delta.get("text") or delta.get("thinking") or ""))
         case "input_json_delta" if part["type"] == "tool_call":
             part["arguments"] += str(delta.get("partial_json") or "")
-
-
-def boring(event: bytes) -> bool:
-    """A piece of a content block."""
-    return b'"content_block_delta"' in event and b'"message_delta"' not in event and b'"error"' not in event

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["arguments", "integer", "items", "number", "obj", "strings", "text", "total"]
+__all__ = ["Table", "arguments", "assign", "integer", "items", "more_than_one", "number", "obj", "strings", "text", "total"]
 
 
 def integer(value: object) -> int | None:
@@ -45,6 +45,24 @@ def strings(value: object) -> list[str] | None:
     if isinstance(value, list):
         return [item for item in value if isinstance(item, str)] or None
     return None
+
+
+# A field of theirs: the field of ours, and how to read it.
+Table = Mapping[str, tuple[str, Callable[[object], Any]]]
+
+
+def assign(target: object, source: Mapping[str, Any], table: Table) -> None:
+    """Read the fields that are there. It costs what the source has, not what the table knows."""
+    for name, value in source.items():
+        entry = table.get(name)
+        if entry is not None and (read := entry[1](value)) is not None:
+            setattr(target, entry[0], read)
+
+
+def more_than_one(value: object) -> int | None:
+    """How many answers were asked for, if not the one that everybody gets."""
+    count = integer(value)
+    return count if count != 1 else None
 
 
 def total(*counts: int | None) -> int | None:

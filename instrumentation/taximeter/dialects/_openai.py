@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from taximeter.call import Call, Content
 from taximeter.dialect import WireRequest
-from taximeter.dialects._fields import arguments, integer, items, number, obj, strings, text
+from taximeter.dialects._fields import (
+    Table,
+    arguments,
+    assign,
+    integer,
+    items,
+    more_than_one,
+    number,
+    obj,
+    strings,
+    text,
+)
 
 __all__ = [
     "append_piece",
@@ -29,30 +40,31 @@ __all__ = [
 _XAI_TICKS_PER_USD = 10_000_000_000
 
 
+_PARAMETERS: Table = {
+    "stream": ("stream", lambda value: value is True),
+    "max_tokens": ("max_tokens", integer),
+    "max_completion_tokens": ("max_tokens", integer),
+    "temperature": ("temperature", number),
+    "top_p": ("top_p", number),
+    "top_k": ("top_k", integer),
+    "frequency_penalty": ("frequency_penalty", number),
+    "presence_penalty": ("presence_penalty", number),
+    "stop": ("stop_sequences", strings),
+    "seed": ("seed", integer),
+    "random_seed": ("seed", integer),  # Mistral
+    "n": ("choice_count", more_than_one),
+    "reasoning_effort": ("reasoning_level", text),
+    "reasoning": ("reasoning_level", lambda value: text(obj(value).get("effort"))),
+    "response_format": ("output_type", lambda value: _OUTPUT_TYPES.get(str(obj(value).get("type")))),
+    "modalities": ("output_type", lambda value: "speech" if "audio" in (strings(value) or ()) else None),
+}
+_OUTPUT_TYPES = {"text": "text", "json_object": "json", "json_schema": "json"}
+
+
 def read_parameters(call: Call, body: dict[str, Any]) -> None:
-    call.stream = body.get("stream") is True
-    call.max_tokens = integer(body.get("max_completion_tokens")) or integer(body.get("max_tokens"))
-    call.temperature = number(body.get("temperature"))
-    call.top_p = number(body.get("top_p"))
-    call.top_k = integer(body.get("top_k"))
-    call.frequency_penalty = number(body.get("frequency_penalty"))
-    call.presence_penalty = number(body.get("presence_penalty"))
-    call.stop_sequences = strings(body.get("stop"))
-    call.seed = integer(body.get("seed"))
-    if call.seed is None:
-        call.seed = integer(body.get("random_seed"))  # Mistral
-    choices = integer(body.get("n"))
-    call.choice_count = choices if choices != 1 else None
-    call.reasoning_level = text(body.get("reasoning_effort")) or text(obj(body.get("reasoning")).get("effort"))
-    response_format = obj(body.get("response_format")).get("type")
-    call.output_type = _OUTPUT_TYPES.get(response_format) if isinstance(response_format, str) else None
-    if call.output_type is None and "audio" in (strings(body.get("modalities")) or ()):
-        call.output_type = "speech"
+    assign(call, body, _PARAMETERS)
     if (tier := text(body.get("service_tier"))) and tier != "auto":
         call.attributes["openai.request.service_tier"] = tier
-
-
-_OUTPUT_TYPES = {"text": "text", "json_object": "json", "json_schema": "json"}
 
 
 def read_identity(call: Call, body: dict[str, Any]) -> None:
@@ -65,58 +77,76 @@ def read_identity(call: Call, body: dict[str, Any]) -> None:
         call.attributes["openai.response.system_fingerprint"] = fingerprint
 
 
+_READ_DETAILS: Table = {
+    "cached_tokens": ("cache_read_tokens", integer),
+    "cache_read_input_tokens": ("cache_read_tokens", integer),  # Perplexity
+    "cached_prompt_text_tokens": ("cache_read_tokens", integer),  # xAI
+    "cache_write_tokens": ("cache_write_tokens", integer),
+    "text_tokens": ("text_input_tokens", integer),
+    "image_tokens": ("image_input_tokens", integer),
+    "audio_tokens": ("audio_input_tokens", integer),
+}
+_WRITTEN_DETAILS: Table = {
+    "reasoning_tokens": ("reasoning_tokens", integer),
+    "text_tokens": ("text_output_tokens", integer),
+    "image_tokens": ("image_output_tokens", integer),
+    "audio_tokens": ("audio_output_tokens", integer),
+}
+_USAGE: Table = {
+    "prompt_tokens": ("input_tokens", integer),
+    "input_tokens": ("input_tokens", integer),
+    "completion_tokens": ("output_tokens", integer),
+    "output_tokens": ("output_tokens", integer),
+    "reasoning_tokens": ("reasoning_tokens", integer),
+    # Where DeepSeek, Mistral, Anthropic's and Databricks' imitations put what was cached.
+    "prompt_cache_hit_tokens": ("cache_read_tokens", integer),
+    "num_cached_tokens": ("cache_read_tokens", integer),
+    "cached_tokens": ("cache_read_tokens", integer),
+    "cache_read_input_tokens": ("cache_read_tokens", integer),
+}
+_DETAILS: Mapping[str, Table] = {
+    "prompt_tokens_details": _READ_DETAILS,
+    "prompt_token_details": _READ_DETAILS,  # runs
+    "input_tokens_details": _READ_DETAILS,
+    "input_token_details": _READ_DETAILS,  # transcriptions
+    "completion_tokens_details": _WRITTEN_DETAILS,
+    "output_tokens_details": _WRITTEN_DETAILS,
+    "output_token_details": _WRITTEN_DETAILS,
+}
+
+
 def read_usage(call: Call, usage: dict[str, Any]) -> None:
     """Chat, completions, responses, embeddings, runs and images: one shape under two sets of names."""
     if not usage:
         return
     mine = call.usage
-    read, wrote = obj(_either(usage, "prompt_tokens_details", "input_tokens_details")), obj(
-        _either(usage, "completion_tokens_details", "output_tokens_details")
-    )
-    read = read or obj(_either(usage, "prompt_token_details", "input_token_details"))  # runs, transcriptions
-    wrote = wrote or obj(usage.get("output_token_details"))
-    mine.input_tokens = integer(_either(usage, "prompt_tokens", "input_tokens"))
-    mine.output_tokens = integer(_either(usage, "completion_tokens", "output_tokens"))
-    if mine.input_tokens is None and mine.output_tokens is None:
-        mine.input_tokens = integer(usage.get("total_tokens"))  # some embedding servers say no more
-
-    cached = _either(read, "cached_tokens", "cache_read_input_tokens", "cached_prompt_text_tokens")
-    if cached is None:
-        cached = _either(usage, *_CACHED_BESIDE)
-    mine.cache_read_tokens = integer(cached)
-    mine.cache_write_tokens = integer(read.get("cache_write_tokens"))
-    reasoning = integer(wrote.get("reasoning_tokens"))
-    mine.reasoning_tokens = reasoning if reasoning is not None else integer(usage.get("reasoning_tokens"))
-    mine.text_input_tokens = integer(read.get("text_tokens"))
-    mine.image_input_tokens = integer(read.get("image_tokens"))
-    mine.audio_input_tokens = integer(read.get("audio_tokens"))
-    mine.text_output_tokens = integer(wrote.get("text_tokens"))
-    mine.image_output_tokens = integer(wrote.get("image_tokens"))
-    mine.audio_output_tokens = integer(wrote.get("audio_tokens"))
-    _reconcile(call, integer(usage.get("total_tokens")))
-
-    for ttl, count in obj(read.get("cache_write_tokens_details")).items():
-        if (tokens := integer(count)) is not None and ttl.startswith("ttl_"):
-            call.attributes[f"taximeter.usage.cache_write_{ttl.removeprefix('ttl_')}"] = tokens
-    for name in _COUNTED_APART:
-        if (count := integer(usage.get(name))) is not None:
+    assign(mine, usage, _USAGE)
+    for name, value in usage.items():
+        if name in _DETAILS and isinstance(value, dict):
+            assign(mine, value, _DETAILS[name])
+            for ttl, count in obj(value.get("cache_write_tokens_details")).items():
+                if (tokens := integer(count)) is not None:
+                    call.attributes[f"taximeter.usage.cache_write_{ttl.removeprefix('ttl_')}"] = tokens
+        elif name in _COUNTED_APART and (count := integer(value)) is not None:
             call.attributes[f"taximeter.usage.{name}"] = count
+    stated_total = integer(usage.get("total_tokens"))
+    if mine.input_tokens is None and mine.output_tokens is None:
+        mine.input_tokens = stated_total  # some embedding servers say no more
+    _reconcile(call, stated_total)
     read_reported_cost(call, usage)
 
 
 # Billed, and no tokens.
-_COUNTED_APART = (
-    "num_search_queries",
-    "citation_tokens",
-    "num_sources_used",
-    "prompt_audio_seconds",
-    "pages_processed",
-    "connector_tokens",
+_COUNTED_APART = frozenset(
+    {
+        "num_search_queries",
+        "citation_tokens",
+        "num_sources_used",
+        "prompt_audio_seconds",
+        "pages_processed",
+        "connector_tokens",
+    }
 )
-
-
-# Where DeepSeek, Mistral, Anthropic's and Databricks' imitations put them.
-_CACHED_BESIDE = ("prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens", "cache_read_input_tokens")
 
 
 def _reconcile(call: Call, stated_total: int | None) -> None:
@@ -142,6 +172,8 @@ def _reconcile(call: Call, stated_total: int | None) -> None:
 
 def read_reported_cost(call: Call, usage: dict[str, Any]) -> None:
     """What the provider says it charged: OpenRouter a number, Perplexity an object, xAI ticks."""
+    if "cost" not in usage and "cost_in_usd_ticks" not in usage:
+        return
     cost = usage.get("cost")
     reported = number(obj(cost).get("total_cost")) if isinstance(cost, dict) else number(cost)
     if reported is None and (ticks := integer(usage.get("cost_in_usd_ticks"))) is not None:
@@ -150,10 +182,6 @@ def read_reported_cost(call: Call, usage: dict[str, Any]) -> None:
         call.attributes["taximeter.reported_cost_usd"] = float(reported)
     if (upstream := number(obj(usage.get("cost_details")).get("upstream_inference_cost"))) is not None:
         call.attributes["taximeter.reported_upstream_cost_usd"] = float(upstream)
-
-
-def _either(values: dict[str, Any], *names: str) -> Any:
-    return next((values[name] for name in names if values.get(name) is not None), None)
 
 
 def read_error(call: Call, body: dict[str, Any]) -> bool:

@@ -6,7 +6,15 @@ from typing import Any
 
 from taximeter.call import Call, Content
 from taximeter.dialect import Dialect, WireRequest
-from taximeter.dialects._anthropic import boring, finish_reason, read_body, read_content, read_event, read_message
+from taximeter.dialects._anthropic import (
+    TELLING,
+    ends,
+    finish_reason,
+    read_body,
+    read_content,
+    read_event,
+    read_message,
+)
 from taximeter.dialects._fields import obj, text
 from taximeter.dialects._openai import read_error
 from taximeter.framing import Frame
@@ -63,5 +71,6 @@ DIALECT = Dialect(
     endpoints=("/messages", "/complete", *_VERTEX),
     open=_open,
     read=_read,
-    boring=boring,
+    telling=(*TELLING, b'"completion"'),
+    ends=ends,
 )

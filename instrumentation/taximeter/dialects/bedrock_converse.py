@@ -171,10 +171,6 @@ def _read_answer(call: Call, content: Content, event: str, body: dict[str, Any])
             said["finish_reason"] = call.finish_reasons.get(0)
 
 
-def _boring(event: bytes) -> bool:
-    return event.startswith(b'{"contentBlockIndex"')
-
-
 DIALECT = Dialect(
     name="bedrock_converse",
     provider="aws.bedrock",
@@ -182,5 +178,5 @@ DIALECT = Dialect(
     open=_open,
     read=_read,
     answer=read_error_type,
-    boring=_boring,
+    telling=(b"messageS", b"metadata", b"xception", b":error-code"),
 )

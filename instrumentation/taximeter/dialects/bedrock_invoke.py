@@ -204,4 +204,5 @@ DIALECT = Dialect(
     open=_open,
     read=_read,
     answer=_answer,
+    wraps=True,
 )

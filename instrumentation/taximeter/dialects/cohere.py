@@ -195,8 +195,8 @@ def _read_answer(call: Call, content: Content, kind: str | None, body: dict[str,
             parts[-1]["arguments"] = arguments(parts[-1]["arguments"])
 
 
-def _boring(event: bytes) -> bool:
-    return b'"content-delta"' in event and b'"message-end"' not in event
+def _ends(data: bytes) -> bool:
+    return b"message-end" in data or b'"stream-end"' in data
 
 
 DIALECT = Dialect(
@@ -205,5 +205,15 @@ DIALECT = Dialect(
     endpoints=_ENDPOINTS,
     open=_open,
     read=_read,
-    boring=_boring,
+    telling=(
+        b"message-",
+        b"stream-",
+        b'"is_finished":true',
+        b'"is_finished": true',
+        b'_reason":"',
+        b'_reason": "',
+        b'_tokens"',
+        b'"error"',
+    ),
+    ends=_ends,
 )

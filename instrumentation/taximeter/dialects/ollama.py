@@ -89,8 +89,8 @@ def _read_piece(content: Content, body: dict[str, Any]) -> None:
         said["finish_reason"] = text(body.get("done_reason")) or "stop"
 
 
-def _boring(line: bytes) -> bool:
-    return b'"done":false' in line
+def _ends(data: bytes) -> bool:
+    return b'"done":true' in data
 
 
 DIALECT = Dialect(
@@ -99,5 +99,6 @@ DIALECT = Dialect(
     endpoints=tuple(_OPERATIONS),
     open=_open,
     read=_read,
-    boring=_boring,
+    telling=(b'"done":true', b'"done": true', b'"error"'),
+    ends=_ends,
 )

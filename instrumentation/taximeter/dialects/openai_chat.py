@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from taximeter.call import Call, Content
@@ -21,9 +20,6 @@ from taximeter.dialects._openai import (
 from taximeter.framing import Frame
 
 __all__ = ["DIALECT"]
-
-_DATA_BESIDE = re.compile(rb'"(?:usage|x_groq|error)":\s*[^n\s]')
-
 
 def _open(request: WireRequest) -> Call | None:
     path = request.path
@@ -104,21 +100,11 @@ def _read_choice(call: Call, content: Content, index: int, choice: dict[str, Any
                 part["arguments"] = arguments(part["arguments"])
 
 
-def _boring(event: bytes) -> bool:
-    """A piece of content: no reason to finish, nothing beside the choices."""
-    return (
-        (b'"finish_reason":null' in event or b'"finish_reason": null' in event)
-        and b'"finish_reason":"' not in event
-        and b'"finish_reason": "' not in event
-        and _DATA_BESIDE.search(event) is None
-    )
-
-
 DIALECT = Dialect(
     name="openai_chat",
     provider="openai",
     endpoints=("/chat/completions", "/fim/completions", "/agents/completions"),
     open=_open,
     read=_read,
-    boring=_boring,
+    telling=(b'_reason":"', b'_reason": "', b'_tokens"', b'"error"'),
 )

@@ -140,9 +140,8 @@ def _message(item: dict[str, Any]) -> dict[str, Any]:
     return {"role": "assistant", "parts": [part]}
 
 
-def _boring(event: bytes) -> bool:
-    """Everything but the events that carry the whole response, and errors."""
-    return b'.delta"' in event and b'"response":' not in event and b'"error"' not in event
+def _ends(data: bytes) -> bool:
+    return b"response.completed" in data or b"response.incomplete" in data or b"response.failed" in data
 
 
 DIALECT = Dialect(
@@ -152,5 +151,6 @@ DIALECT = Dialect(
     methods=("POST", "GET"),
     open=_open,
     read=_read,
-    boring=_boring,
+    telling=(b'"response":', b'"error"'),
+    ends=_ends,
 )

@@ -39,11 +39,13 @@ def _stands(options: Any) -> bool:
         name = str(getattr(options, "span_name", None) or "")
         if not name.endswith(_CALLS):
             return False
+        from opentelemetry.context import get_current
+
         from taximeter.adopt import standing_span
         from taximeter.emit import has_official_span
 
         model = (getattr(options, "json_data", None) or {}).get("model")
-        return has_official_span() or standing_span(model) is not None
+        return has_official_span(get_current()) or standing_span(model) is not None
     except Exception as error:
         faults.count("rivals.anthropic", error)
         return False

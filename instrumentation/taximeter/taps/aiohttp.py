@@ -62,19 +62,15 @@ def _meter(metering: Metering, session: Any, method: str, str_or_url: Any, optio
         for name, value in session.headers.items():
             headers.setdefault(str(name).lower(), str(value))
         body, form = _body(options)
-        from taximeter.dialect import WireRequest
-
         return metering.start(
-            WireRequest(
-                method=method,
-                host=url.host or "",
-                port=url.explicit_port,
-                path=url.raw_path,
-                query=url.raw_query_string,
-                headers=headers,
-                body=body,
-                form=form,
-            )
+            method=method,
+            host=url.host or "",
+            port=url.explicit_port,
+            path=url.raw_path,
+            query=url.raw_query_string,
+            headers=headers,
+            body=body,
+            form=form,
         )
     except Exception as error:
         faults.count("taps.aiohttp", error)

@@ -63,20 +63,16 @@ def _meter(metering: Metering, request: Any) -> Meter | None:
         if not metering.wants(request.method, path):
             return None
         body, form = _body(request)
-        from taximeter.dialect import WireRequest
-
         return metering.start(
-            WireRequest(
-                method=request.method,
-                host=url.host,
-                port=url.port,
-                # `path` is decoded; an ARN in it has slashes of its own, which must not look like ours.
-                path=url.raw_path.partition(b"?")[0].decode("ascii", "replace"),
-                query=url.query.decode("ascii", "replace"),
-                headers=request.headers,
-                body=body,
-                form=form,
-            )
+            method=request.method,
+            host=url.host,
+            port=url.port,
+            # `path` is decoded; an ARN in it has slashes of its own, which must not look like ours.
+            path=url.raw_path.partition(b"?")[0].decode("ascii", "replace"),
+            query=url.query.decode("ascii", "replace"),
+            headers=request.headers,
+            body=body,
+            form=form,
         )
     except Exception as error:
         faults.count("taps.httpx", error)

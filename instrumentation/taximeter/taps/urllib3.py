@@ -49,19 +49,15 @@ def _meter(
             return None
         body = args[0] if args else options.get("body")
         given = (args[1] if len(args) > 1 else options.get("headers")) or {}
-        from taximeter.dialect import WireRequest
-
         return metering.start(
-            WireRequest(
-                method=method,
-                host=pool.host.strip("[]"),
-                port=None if pool.port in (80, 443) else pool.port,
-                path=path,
-                query=query,
-                headers={str(name).lower(): _text(value) for name, value in given.items()},
-                body=body.encode() if isinstance(body, str) else bytes(body) if isinstance(body, bytearray) else
-                body if isinstance(body, bytes) else None,
-            )
+            method=method,
+            host=pool.host.strip("[]"),
+            port=None if pool.port in (80, 443) else pool.port,
+            path=path,
+            query=query,
+            headers={str(name).lower(): _text(value) for name, value in given.items()},
+            body=body.encode() if isinstance(body, str) else bytes(body) if isinstance(body, bytearray) else
+            body if isinstance(body, bytes) else None,
         )
     except Exception as error:
         faults.count("taps.urllib3", error)
