@@ -36,6 +36,9 @@ _LONGEST_ERROR = 500
 class Emission(Protocol):
     """The telemetry of one call while it runs."""
 
+    # Whether the span is another's, who may end it at the end of the stream, before the stream is closed.
+    ends_early: bool
+
     def suspend(self) -> None:
         """Give the user's own context back: what runs from here on is no part of the call."""
 
@@ -105,7 +108,9 @@ def has_official_span(within: Context) -> bool:
 class _Plain:
     """A span and the metrics, and nothing else."""
 
-    __slots__ = ("_chunk_s", "_instruments", "_settings", "_situation", "_span", "_start", "_started_s", "_token")
+    ends_early = False
+
+    __slots__ = ("_chunk_s", "_instruments", "_last_chunk_s", "_settings", "_situation", "_span", "_start", "_started_s", "_token", "_within")
 
     def __init__(
         self,
@@ -124,9 +129,11 @@ class _Plain:
         self._start = start_attributes(call, provider, host, port)
         name = f"{call.operation} {call.model}" if call.model else call.operation
         self._span = tracer.start_span(name, within, SpanKind.CLIENT, self._start)
-        self._token: Any = context.attach(trace.set_span_in_context(self._span, within))
+        self._within = trace.set_span_in_context(self._span, within)
+        self._token: Any = context.attach(self._within)
         self._started_s = default_timer()
         self._chunk_s: float | None = None
+        self._last_chunk_s = 0.0
         litellm.note(self._span)
 
     def suspend(self) -> None:
@@ -136,16 +143,13 @@ class _Plain:
 
     def first_chunk(self) -> None:
         if self._chunk_s is None:
-            self._chunk_s = default_timer() - self._started_s
-            self._instruments.time_to_first_chunk.record(
-                self._chunk_s, self._start, trace.set_span_in_context(self._span)
-            )
+            self._chunk_s = self._last_chunk_s = default_timer() - self._started_s
+            self._instruments.time_to_first_chunk.record(self._chunk_s, self._start, self._within)
 
     def next_chunk(self) -> None:
         now_s = default_timer() - self._started_s
-        self._instruments.time_per_output_chunk.record(
-            now_s - (self._chunk_s or 0.0), self._start, trace.set_span_in_context(self._span)
-        )
+        self._instruments.time_per_output_chunk.record(now_s - self._last_chunk_s, self._start, self._within)
+        self._last_chunk_s = now_s
 
     def finish(self, call: Call) -> None:
         self.suspend()
@@ -172,7 +176,7 @@ class _Plain:
             facts = {**facts, "gen_ai.response.model": call.response_model}
         if call.error_type is not None:
             facts = {**facts, "error.type": call.error_type}
-        within = trace.set_span_in_context(self._span)
+        within = self._within
         self._instruments.operation_duration.record(duration_s, facts, within)
         usage = call.usage
         if usage.input_tokens is not None:
@@ -208,6 +212,8 @@ def _error_message(call: Call, settings: Settings) -> str | None:
 
 class _Official:
     """The official library's way: a span of ours with all there is, or our part of an official instrumentation's span."""
+
+    ends_early = True
 
     def __init__(
         self,
@@ -275,6 +281,8 @@ class _Official:
 
 class _Adopted:
     """Another's span. We fill in what it lacks, and leave its life to its owner."""
+
+    ends_early = True
 
     def __init__(
         self, span: Span, within: Context, call: Call, provider: str, host: str, port: int | None

@@ -26,7 +26,7 @@ _SALVAGE_BYTES = 64 * 1024  # of a body too large to keep: its head names the mo
 
 
 class Meter:
-    """The reading of one call. A tap calls `answered`, then `chunk` for each piece of the body, then one of the ends.
+    """The reading of one call. A tap calls `answered`, `first` and `keep` with the pieces of the body, then one end.
 
     `ended`: the body was read to its end. `closed`: the reader stopped; that is a success if the protocol was through.
     `failed`: an exception, from sending or in mid-stream. Only the first end counts.
@@ -39,7 +39,6 @@ class Meter:
         "_dialect",
         "_done",
         "_emission",
-        "_ends",
         "_framer",
         "_kept_bytes",
         "_limit_bytes",
@@ -49,14 +48,13 @@ class Meter:
         "_status",
         "_streams",
         "_unreadable",
-        "chunk",
+        "keep",
     )
 
     def __init__(
         self, dialect: Dialect, call: Call, emission: Emission, request: WireRequest, settings: Settings
     ) -> None:
         self._dialect = dialect
-        self._ends = dialect.ends
         self._call = call
         self._emission = emission
         self._request: WireRequest | None = request
@@ -71,7 +69,7 @@ class Meter:
         self._framer: Framer = Whole()
         self._streams = False
         self._done = False
-        self.chunk: Callable[[bytes], None] = self._first_chunk
+        self.keep: Callable[[bytes], bytes] = self._keep_body
 
     # -- what a tap tells
 
@@ -89,6 +87,7 @@ class Meter:
             if self._call.content is None:
                 self._framer.telling = self._dialect.telling
             self._streams = not isinstance(self._framer, Whole)
+            self.keep = self._keeper()
             if self._dialect.answer is not None:
                 self._dialect.answer(self._call, WireResponse(status, headers))
             if not decoded and (encoding := headers.get("content-encoding")):
@@ -99,39 +98,47 @@ class Meter:
         except Exception as error:
             faults.count("meter.answered", error)
 
-    def _first_chunk(self, data: bytes) -> None:
+    def first(self, data: bytes) -> bytes:
+        """The first piece of the body: its time is taken. All pieces come back as they went in."""
         try:
             if self._call.stream and not self._done:
                 self._emission.first_chunk()
         except Exception as error:
-            faults.count("meter.first_chunk", error)
-        self.chunk = self._stream_chunk if self._streams else self._body_chunk
-        if self._settings.chunk_metric and self._call.stream:
-            self.chunk = self._timed_chunk
-        self.chunk(data)
+            faults.count("meter.first", error)
+        return self.keep(data)
 
-    def _stream_chunk(self, data: bytes) -> None:
-        chunks = self._chunks
-        chunks.append(data)
-        if len(chunks) >= _FOLD_CHUNKS:
-            self._fold()
-        if self._ends(data):
-            self._fold()
-            if self._call.complete:
-                self._finish()
+    def _keeper(self) -> Callable[[bytes], bytes]:
+        """How pieces of this body are kept: the less there is to watch for, the less it costs."""
+        if not self._streams:
+            return self._keep_body
+        if self._settings.chunk_metric:
+            return self._keep_timed
+        # Whoever owns a span that we complete ends it when the stream does, so there the end is seen as it comes.
+        return self._keep_until_end if self._emission.ends_early else _stream_keeper(self._chunks, self._fold)
 
-    def _body_chunk(self, data: bytes) -> None:
+    def _keep_body(self, data: bytes) -> bytes:
         self._chunks.append(data)
         self._kept_bytes += len(data)
         if self._kept_bytes > self._limit_bytes:
             self._overflow()
+        return data
 
-    def _timed_chunk(self, data: bytes) -> None:
+    def _keep_until_end(self, data: bytes) -> bytes:
+        self._chunks.append(data)
+        if self._dialect.ends(data):
+            self._fold()
+            if self._call.complete:
+                self._finish()
+        elif len(self._chunks) > _FOLD_CHUNKS:
+            self._fold()
+        return data
+
+    def _keep_timed(self, data: bytes) -> bytes:
         try:
             self._emission.next_chunk()
         except Exception as error:
             faults.count("meter.next_chunk", error)
-        self._stream_chunk(data)
+        return self._keep_until_end(data)
 
     def ended(self) -> None:
         """The body was read to its end."""
@@ -252,11 +259,23 @@ class Meter:
             faults.count("meter.finish", error)
         finally:
             self._request = None
-            self.chunk = _ignore
+            self.keep = _pass_on
 
 
-def _ignore(data: bytes) -> None:
-    return None
+def _stream_keeper(chunks: list[bytes], fold: Callable[[], None]) -> Callable[[bytes], bytes]:
+    keep_chunk = chunks.append
+
+    def keep(data: bytes) -> bytes:
+        keep_chunk(data)
+        if len(chunks) > _FOLD_CHUNKS:
+            fold()
+        return data
+
+    return keep
+
+
+def _pass_on(data: bytes) -> bytes:
+    return data
 
 
 def _error_type(error: BaseException) -> str:

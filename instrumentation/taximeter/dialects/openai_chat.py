@@ -47,8 +47,8 @@ def _read(call: Call, body: Any, frame: Frame) -> None:
         call.complete = True
         return
     body = obj(body)
-    body = obj(body.get("result")) or body  # Cloudflare wraps
-    body = obj(body.get("data")) if set(body) == {"data"} else body  # Mistral's raw stream frames
+    if "choices" not in body:
+        body = _unwrapped(body)
     read_error(call, body)  # OpenRouter reports an error beside the usage that led to it
     read_identity(call, body)
     for at, choice in enumerate(items(body.get("choices"))):
@@ -59,10 +59,17 @@ def _read(call: Call, body: Any, frame: Frame) -> None:
         if call.content is not None:
             _read_choice(call, call.content, index, choice)
     read_usage(call, obj(body.get("usage")))
-    groq = obj(body.get("x_groq"))
-    if call.stream:
+    if call.stream and (groq := obj(body.get("x_groq"))):
         read_usage(call, obj(groq.get("usage")))
-    read_error(call, groq)
+        read_error(call, groq)
+
+
+def _unwrapped(body: dict[str, Any]) -> dict[str, Any]:
+    """Cloudflare puts the answer into `result`, Mistral's raw stream its events into `data`."""
+    for wrapper in ("result", "data"):
+        if isinstance(inner := body.get(wrapper), dict):
+            return inner
+    return body
 
 
 def _read_choice(call: Call, content: Content, index: int, choice: dict[str, Any]) -> None:

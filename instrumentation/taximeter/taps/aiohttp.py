@@ -114,7 +114,7 @@ def _reader(module: Any, meters: WeakKeyDictionary[Any, Meter]) -> type:
         def _read_nowait_chunk(self, n: int) -> bytes:
             data: bytes = super()._read_nowait_chunk(n)
             if (meter := meters.get(self)) is not None:
-                meter.chunk(data)
+                meter.keep(data)
                 if self.at_eof():
                     meter.ended()
             return data

@@ -73,7 +73,7 @@ def _watch(response: Any, meter: Meter) -> None:
         body = getattr(response, "_body", None)
         if isinstance(body, bytes) and body:  # preloaded, and decoded
             meter.answered(response.status, response.headers, decoded=True)
-            meter.chunk(body)
+            meter.first(body)
             meter.ended()
             return
         meter.answered(response.status, response.headers)
@@ -89,7 +89,7 @@ def _watch(response: Any, meter: Meter) -> None:
                     meter.failed(error)
                     raise
                 if data:
-                    meter.chunk(data)
+                    meter.keep(data)
                 return data
 
             return reading
