@@ -95,6 +95,7 @@ class Dialect:
     `telling` are marks of the messages that hold more than content; while content is off, no others are parsed.
     `ends` says of a piece of a stream that the stream may be through with it, so that it is read now: whoever reads
     the stream may stop there.
+    `ids` says that an id may follow the endpoint: /responses/ID.
     `wraps` says that its messages carry others inside long strings, which must then be kept.
     `answer` reads status and headers, for the APIs that report usage there.
     """
@@ -109,6 +110,7 @@ class Dialect:
     answer: Callable[[Call, WireResponse], None] | None = None
     wraps: bool = False
     methods: tuple[str, ...] = ("POST",)
+    ids: bool = False
 
 
 @cache
@@ -128,7 +130,10 @@ def _candidates(method: str, path: str) -> tuple[Dialect, ...]:
         dialect
         for dialect in all_dialects()
         if method in dialect.methods
-        and (path.endswith(dialect.endpoints) or any(f"{ending}/" in path for ending in dialect.endpoints))
+        and (
+            path.endswith(dialect.endpoints)
+            or (dialect.ids and any(f"{ending}/" in path for ending in dialect.endpoints))
+        )
     )
 
 

@@ -48,6 +48,7 @@ class Meter:
         "_status",
         "_streams",
         "_unreadable",
+        "begun",
         "keep",
     )
 
@@ -69,6 +70,7 @@ class Meter:
         self._framer: Framer = Whole()
         self._streams = False
         self._done = False
+        self.begun = False
         self.keep: Callable[[bytes], bytes] = self._keep_body
 
     # -- what a tap tells
@@ -100,6 +102,7 @@ class Meter:
 
     def first(self, data: bytes) -> bytes:
         """The first piece of the body: its time is taken. All pieces come back as they went in."""
+        self.begun = True
         try:
             if self._call.stream and not self._done:
                 self._emission.first_chunk()

@@ -61,12 +61,10 @@ class Metering:
         """Whether a request is worth a closer look. This is all that the app's other requests cost."""
         try:
             engine = self._engine or self.load()
-            return bool(
-                self.active
-                and engine.is_endpoint(method, path)
-                and context.get_value(METERED) is not True
-                and is_instrumentation_enabled()
-            )
+            if not self.active or not engine.is_endpoint(method, path):
+                return False
+            within = context.get_current()
+            return not within or (METERED not in within and is_instrumentation_enabled())
         except Exception as error:
             faults.count("metering.wants", error)
             return False

@@ -76,6 +76,7 @@ _BY_PORT: dict[int, str] = {11434: "ollama", 1234: "lm_studio"}
 # What the SDKs call themselves, for the hosts that nobody has heard of.
 _BY_USER_AGENT: dict[str, str] = {
     "groq/": "groq",
+    "mistral-client-python/": "mistral_ai",
     " mistralai": "mistral_ai",
     "cohere/": "cohere",
     "ollama-python/": "ollama",

@@ -214,6 +214,7 @@ DIALECT = Dialect(
         b'_reason": "',
         b'_tokens"',
         b'"error"',
+        b"[DONE]",
     ),
     ends=_ends,
 )

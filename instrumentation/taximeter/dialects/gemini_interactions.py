@@ -101,6 +101,7 @@ DIALECT = Dialect(
     provider="gcp.gemini",
     endpoints=(_ENDPOINT,),
     methods=("POST", "GET"),
+    ids=True,
     open=_open,
     read=_read,
 )

@@ -25,8 +25,6 @@ _VERTEX = (":rawPredict", ":streamRawPredict")
 
 
 def _open(request: WireRequest) -> Call | None:
-    if request.method != "POST":
-        return None
     path = request.path
     body = request.json()
     if path.endswith(_VERTEX):
@@ -112,7 +110,7 @@ DIALECT = Dialect(
     name="mistral",
     provider="mistral_ai",
     endpoints=("/conversations", "/ocr", *_VERTEX),
-    methods=("POST", "GET"),
+    ids=True,
     open=_open,
     read=_read,
 )

@@ -52,6 +52,7 @@ DIALECT = Dialect(
     provider="openai",
     endpoints=(_ENDPOINT,),
     methods=("POST", "GET"),
+    ids=True,
     open=_open,
     read=_read,
 )

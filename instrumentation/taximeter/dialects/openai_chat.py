@@ -113,5 +113,5 @@ DIALECT = Dialect(
     endpoints=("/chat/completions", "/fim/completions", "/agents/completions"),
     open=_open,
     read=_read,
-    telling=(b'_reason":"', b'_reason": "', b'_tokens"', b'"error"'),
+    telling=(b'_reason":"', b'_reason": "', b'_tokens"', b'"error"', b"[DONE]"),
 )

@@ -149,8 +149,9 @@ DIALECT = Dialect(
     provider="openai",
     endpoints=("/responses", "/responses/compact"),
     methods=("POST", "GET"),
+    ids=True,
     open=_open,
     read=_read,
-    telling=(b'"response":', b'"error"'),
+    telling=(b'"response":', b'"error"', b"[DONE]"),
     ends=_ends,
 )

@@ -65,6 +65,7 @@ DIALECT = Dialect(
     provider="openai",
     endpoints=("/runs", "/submit_tool_outputs"),
     methods=("POST", "GET"),
+    ids=True,
     open=_open,
     read=_read,
 )

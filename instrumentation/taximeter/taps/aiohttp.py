@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import finalize
 
 from taximeter import faults
 from taximeter.metering import Metering
@@ -22,7 +22,7 @@ __all__ = ["install"]
 
 
 def install(module: Any, metering: Metering, patches: Patches) -> None:
-    meters: WeakKeyDictionary[Any, Meter] = WeakKeyDictionary()
+    meters: dict[int, Meter] = {}  # by the id of the reader, which can neither hold a meter nor be referred to weakly
     reader = _reader(module, meters)
 
     def tap(request: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
@@ -35,14 +35,14 @@ def install(module: Any, metering: Metering, patches: Patches) -> None:
             except BaseException as error:
                 meter.failed(error)
                 raise
-            _watch(response, meter, meters, reader)
+            _watch(response, meter, meters, reader, decoded=getattr(self, "_auto_decompress", True))
             return response
 
         return _request
 
     def close_tap(close: Callable[..., Any]) -> Callable[..., Any]:
         def closed(self: Any) -> Any:
-            if (meter := meters.get(self)) is not None:
+            if (meter := meters.get(id(getattr(self, "content", None)))) is not None:
                 meter.closed()
             return close(self)
 
@@ -56,6 +56,7 @@ def install(module: Any, metering: Metering, patches: Patches) -> None:
 def _meter(metering: Metering, session: Any, method: str, str_or_url: Any, options: dict[str, Any]) -> Meter | None:
     try:
         url = session._build_url(str_or_url)
+        method = method.upper()
         if not metering.wants(method, url.path):
             return None
         headers = {str(name).lower(): str(value) for name, value in dict(options.get("headers") or {}).items()}
@@ -91,14 +92,14 @@ def _body(options: dict[str, Any]) -> tuple[bytes | None, dict[str, str] | None]
     return None, {field[0].get("name", ""): field[2] for field in fields if isinstance(field[2], str)}
 
 
-def _watch(response: Any, meter: Meter, meters: WeakKeyDictionary[Any, Meter], reader: type) -> None:
+def _watch(response: Any, meter: Meter, meters: dict[int, Meter], reader: type, *, decoded: bool) -> None:
     try:
-        meter.answered(response.status, response.headers, decoded=getattr(response, "_auto_decompress", True))
+        meter.answered(response.status, response.headers, decoded=decoded)
         content = response.content
         if type(content) is reader.__base__:
+            meters[id(content)] = meter
+            finalize(response, _forget, meters, id(content))
             content.__class__ = reader
-            meters[content] = meter
-            meters[response] = meter
             if content.is_eof() and content.at_eof():
                 meter.ended()
         else:  # an empty body, or somebody else's reader
@@ -107,26 +108,33 @@ def _watch(response: Any, meter: Meter, meters: WeakKeyDictionary[Any, Meter], r
         faults.count("taps.aiohttp", error)
 
 
-def _reader(module: Any, meters: WeakKeyDictionary[Any, Meter]) -> type:
+def _forget(meters: dict[int, Meter], reader_id: int) -> None:
+    """The response is gone; if nobody read it to its end, it was abandoned."""
+    if (meter := meters.pop(reader_id, None)) is not None:
+        meter.closed()
+
+
+def _reader(module: Any, meters: dict[int, Meter]) -> type:
     class SeenReader(module.StreamReader):  # type: ignore[misc]
         __slots__ = ()
 
         def _read_nowait_chunk(self, n: int) -> bytes:
             data: bytes = super()._read_nowait_chunk(n)
-            if (meter := meters.get(self)) is not None:
-                meter.keep(data)
+            if (meter := meters.get(id(self))) is not None:
+                keep = meter.keep if meter.begun else meter.first
+                keep(data)
                 if self.at_eof():
                     meter.ended()
             return data
 
         def set_exception(self, exc: Any, *more: Any, **options: Any) -> None:
-            if (meter := meters.get(self)) is not None:
+            if (meter := meters.get(id(self))) is not None:
                 meter.failed(exc if isinstance(exc, BaseException) else exc())
             super().set_exception(exc, *more, **options)
 
         def feed_eof(self) -> None:
             super().feed_eof()
-            if (meter := meters.get(self)) is not None and not self._buffer:
+            if (meter := meters.get(id(self))) is not None and not self._buffer:
                 meter.ended()
 
     return SeenReader

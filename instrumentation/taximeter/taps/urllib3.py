@@ -56,12 +56,18 @@ def _meter(
             path=path,
             query=query,
             headers={str(name).lower(): _text(value) for name, value in given.items()},
-            body=body.encode() if isinstance(body, str) else bytes(body) if isinstance(body, bytearray) else
-            body if isinstance(body, bytes) else None,
+            body=_bytes(body),
         )
     except Exception as error:
         faults.count("taps.urllib3", error)
         return None
+
+
+def _bytes(body: Any) -> bytes | None:
+    """The body if it is at hand; a file or an iterator is the client's to read."""
+    if isinstance(body, str):
+        return body.encode()
+    return bytes(body) if isinstance(body, (bytes, bytearray)) else None
 
 
 def _text(value: Any) -> str:
@@ -77,50 +83,66 @@ def _watch(response: Any, meter: Meter) -> None:
             meter.ended()
             return
         meter.answered(response.status, response.headers)
-        raw_read, handle_chunk = response._raw_read, response._handle_chunk
-        release_conn, close = response.release_conn, response.close
-        update_chunk_length = response._update_chunk_length
-
-        def seen(read: Callable[..., Any]) -> Callable[..., Any]:
-            def reading(*args: Any, **options: Any) -> Any:
-                try:
-                    data = read(*args, **options)
-                except BaseException as error:
-                    meter.failed(error)
-                    raise
-                if data:
-                    meter.keep(data)
-                return data
-
-            return reading
-
-        def seen_raw_read(amount: int | None = None, **options: Any) -> Any:
-            data = reading_raw(amount, **options)
-            if not data or response.length_remaining == 0:
-                meter.ended()
-            return data
-
-        def seen_chunk_length() -> None:
-            try:
-                update_chunk_length()
-            except BaseException as error:
-                meter.failed(error)
-                raise
-            if response.chunk_left == 0:
-                meter.ended()
-
-        def letting_go(let_go: Callable[[], Any]) -> Callable[[], Any]:
-            def closing() -> Any:
-                meter.closed()
-                return let_go()
-
-            return closing
-
-        reading_raw = seen(raw_read)
-        response._raw_read = seen_raw_read
-        response._handle_chunk = seen(handle_chunk)
-        response._update_chunk_length = seen_chunk_length
-        response.release_conn = letting_go(release_conn)
-        response.close = letting_go(close)
+        _Seen(response, meter)
     except Exception as error:
         faults.count("taps.urllib3", error)
+
+
+class _Seen:
+    """Stands in front of the methods of one response through which all its bytes, and its end, must pass."""
+
+    def __init__(self, response: Any, meter: Meter) -> None:
+        self._response = response
+        self._meter = meter
+        self._reading = False
+        self._released = False
+        self._raw_read = response._raw_read
+        self._handle_chunk = response._handle_chunk
+        self._update_chunk_length = response._update_chunk_length
+        self._release_conn = response.release_conn
+        self._close = response.close
+        response._raw_read = self.raw_read
+        response._handle_chunk = self.handle_chunk
+        response._update_chunk_length = self.update_chunk_length
+        response.release_conn = self.release_conn
+        response.close = self.close
+
+    def raw_read(self, *args: Any, **options: Any) -> Any:
+        data = self._watched(self._raw_read, *args, **options)
+        if self._released or not data or self._response.length_remaining == 0:
+            self._meter.ended()
+        return data
+
+    def handle_chunk(self, *args: Any) -> Any:
+        return self._watched(self._handle_chunk, *args)
+
+    def update_chunk_length(self) -> None:
+        self._watched(self._update_chunk_length)
+        if self._response.chunk_left == 0:
+            self._meter.ended()
+
+    def release_conn(self) -> Any:
+        """The connection goes back to its pool. In the middle of a read that means: this read was the last."""
+        if self._reading:
+            self._released = True
+        else:
+            self._meter.closed()
+        return self._release_conn()
+
+    def close(self) -> Any:
+        self._meter.closed()
+        return self._close()
+
+    def _watched(self, read: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        self._reading = True
+        try:
+            data = read(*args, **options)
+        except BaseException as error:
+            self._meter.failed(error)
+            raise
+        finally:
+            self._reading = False
+        if data:
+            keep = self._meter.keep if self._meter.begun else self._meter.first
+            keep(data)
+        return data
