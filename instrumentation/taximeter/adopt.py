@@ -28,7 +28,7 @@ from opentelemetry.trace import Span
 from taximeter.context import situation
 from taximeter.rivals import held_span
 
-__all__ = ["Claims", "SpanWatcher", "is_inference", "standing_span"]
+__all__ = ["SpanWatcher", "is_inference", "spend", "standing_span"]
 
 SCOPE = "taximeter"
 
@@ -83,35 +83,27 @@ def _made_for_inference(span: Any) -> bool:
     return any(scope.startswith(start) and names.search(name) for start, names in _SILENT_SCOPES.items())
 
 
-class Claims:
-    """Which call completes which span. A span is for one call at a time, so that siblings do not share one."""
-
-    def __init__(self) -> None:
-        self._claimed: weakref.WeakSet[Any] = weakref.WeakSet()
-
-    def take(self, span: Any) -> bool:
-        if span in self._claimed:
-            return False
-        self._claimed.add(span)
-        return True
-
-    def release(self, span: Any) -> None:
-        self._claimed.discard(span)
+# Spans that a call has been told on. A second call needs one of its own, and a span that its owner forgot to end must
+# not collect the calls that come after.
+_spent: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
-claims = Claims()
+def spend(span: Any) -> None:
+    """This span has had its call."""
+    _spent.add(span)
 
 
 def standing_span(model: str | None) -> Span | None:
     """The recording inference span that this call belongs to, if it has one."""
     current = trace.get_current_span()
-    if current.is_recording() and is_inference(current):
+    if current.is_recording() and is_inference(current) and current not in _spent:
         return current
     for reference in reversed(_started.get()):
         span = reference()
-        if span is not None and span.is_recording() and is_inference(span) and _fits(span, model):
+        if span is not None and span.is_recording() and span not in _spent and _fits(span, model):
             return span
-    return held_span(model)
+    held = held_span(model)
+    return held if held is not None and held not in _spent else None
 
 
 def _fits(span: Any, model: str | None) -> bool:

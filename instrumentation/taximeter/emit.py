@@ -16,7 +16,7 @@ from opentelemetry.util.genai.completion_hook import load_completion_hook
 from opentelemetry.util.genai.handler import TelemetryHandler
 from opentelemetry.util.genai.invocation import EmbeddingInvocation, FetchResponseInvocation, InferenceInvocation
 
-from taximeter.adopt import SCOPE, attributes_of, claims, standing_span
+from taximeter.adopt import SCOPE, attributes_of, spend, standing_span
 from taximeter.call import Call, Content
 from taximeter.context import situation
 from taximeter.dialect import Dialect, WireRequest
@@ -291,7 +291,6 @@ class _Adopted:
         self._start = start_attributes(call, provider, host, port)
         self._first_chunk_s: float | None = None
         self._started_s = default_timer()
-        self._claimed = claims.take(span)
         self._token: Any = context.attach(within)
 
     def suspend(self) -> None:
@@ -308,14 +307,13 @@ class _Adopted:
 
     def finish(self, call: Call) -> None:
         self.suspend()
-        if self._claimed:
-            claims.release(self._span)
         if call.error_type is not None and call.response_id is None:
             return  # an attempt that failed is the owner's to tell: the next one may succeed
         facts = {**self._start, **canonical_attributes(call)}
         if call.stream and self._first_chunk_s is not None:
             facts["gen_ai.response.time_to_first_chunk"] = self._first_chunk_s
         complete(self._span, facts)
+        spend(self._span)
 
     def drop(self) -> None:
         self.suspend()
