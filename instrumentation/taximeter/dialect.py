@@ -22,7 +22,6 @@ __all__ = ["Dialect", "WireRequest", "WireResponse", "find", "is_endpoint"]
 
 _FORM_FIELD = re.compile(rb'name="([^"]+)"(?:\r\n[^\r\n]+)*\r\n\r\n([^\r\n]{0,200})\r\n')
 _FORM_EDGE_BYTES = 65_536  # form fields stand before or after the file that fills the rest
-_LARGEST_BODY_BYTES = 64 * 1024 * 1024  # the largest request that a provider takes is 50 MB
 
 
 @dataclass(slots=True)
@@ -49,7 +48,7 @@ class WireRequest:
     def _read_json(self) -> dict[str, Any]:
         if self.form is not None:
             return dict(self.form)
-        if not self.body or len(self.body) > _LARGEST_BODY_BYTES:
+        if not self.body:
             return {}
         if self.body[:1] == b"-":
             return self._read_form(self.body)

@@ -14,14 +14,17 @@ __all__ = ["load", "skeleton"]
 _SMALL_BYTES = 1_024  # below this a plain parse is as fast
 _LONGEST_STRING_BYTES = 512  # names, ids and parameters are shorter; prose may go
 _MOST_STRINGS = 2_000  # beyond this, stepping costs more than parsing
+_LARGEST_BYTES = 64 * 1024 * 1024  # of what is to be parsed; the largest request that a provider takes is 50 MB
 _QUOTE = b'"'
 _BACKSLASH = 0x5C
 
 
 def load(body: bytes, *, prose: bool = True) -> Any:
     """The value of a JSON body; without `prose`, long strings may come back empty. ValueError if it is no JSON."""
-    if not prose and len(body) > _SMALL_BYTES:
+    if (not prose and len(body) > _SMALL_BYTES) or len(body) > _LARGEST_BYTES:
         body = skeleton(body)
+        if len(body) > _LARGEST_BYTES:
+            raise ValueError(f"{len(body)} bytes of JSON, more than the {_LARGEST_BYTES} that are read")
     return json.loads(body)
 
 
