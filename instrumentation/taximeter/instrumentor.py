@@ -8,6 +8,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
+from taximeter.forks import flush_before_workers_leave
 from taximeter.metering import Metering
 from taximeter.settings import Redactor, Settings, explain_capture_mode
 from taximeter.taps import Taps
@@ -35,6 +36,7 @@ class TaximeterInstrumentor(BaseInstrumentor):  # type: ignore[misc] # the base 
         _watch_spans(providers.get("tracer_provider") or trace.get_tracer_provider(), settings)
         self._taps = Taps(self._metering)
         self._taps.install()
+        flush_before_workers_leave()
 
     def _uninstrument(self, **kwargs: Any) -> None:
         if self._taps is not None:

@@ -1,0 +1,50 @@
+# `make demo` and `make test` each set up all they need: Python 3.11 or newer and make are enough.
+
+PYTHON ?= python3
+VENV := .venv
+DEMO := .venv-demo
+INSTALL = uv pip install --quiet --constraint requirements.lock
+
+.PHONY: demo test check format bench test-lowest clean
+
+demo: $(DEMO)/.ready  ## a small app with two SDKs on a loopback provider, and its spans printed
+	PATH="$(CURDIR)/$(DEMO)/bin:$$PATH" OTEL_TRACES_EXPORTER=taximeter_print OTEL_METRICS_EXPORTER=none \
+	OTEL_LOGS_EXPORTER=none opentelemetry-instrument python -m taximeter_cli.demo
+
+test: $(VENV)/.ready  ## all tests
+	$(VENV)/bin/python -m pytest
+
+check: $(VENV)/.ready  ## format, lint and types, as CI checks them
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+format: $(VENV)/.ready  ## what can be put right by itself
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+bench: $(VENV)/.ready  ## what metering costs, side by side with the other instrumentations
+	$(VENV)/bin/python bench/overhead.py
+	$(VENV)/bin/python bench/overhead.py taximeter --content
+	$(VENV)/bin/python bench/startup.py
+
+test-lowest:  ## the tests of the meter on the oldest versions that it allows
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet uv
+	. .venv-lowest/bin/activate && uv pip install --quiet --resolution lowest-direct --editable . --group test
+	.venv-lowest/bin/python -m pytest tests/instrumentation --ignore tests/instrumentation/test_adoption.py
+
+$(VENV)/.ready: pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet uv
+	. $(VENV)/bin/activate && $(INSTALL) --editable . --group test --group rivals --group check
+	touch $@
+
+$(DEMO)/.ready: pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/python -m pip install --quiet uv
+	. $(DEMO)/bin/activate && $(INSTALL) --editable . --group demo
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO) .venv-lowest dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,278 @@
+"""The wheel in an environment of its own, with one SDK and nothing else: what a user has after `pip install`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from taximeter_cli.loopback import Loopback
+
+from tests.e2e.receiver import Received, receiver
+
+ROOT = Path(__file__).parents[2]
+CALL = """
+import os, openai
+client = openai.OpenAI(api_key="k", base_url=os.environ["LOOPBACK"] + "/v1")
+def ask(model="gpt-4o-mini"):
+    return client.chat.completions.create(model=model, messages=[{"role": "user", "content": "How much?"}])
+"""
+
+
+class Plain:
+    """An environment with the wheel, `openai` and `gunicorn`."""
+
+    def __init__(self, folder: Path, wheel: Path) -> None:
+        self.folder = folder
+        self.wheel = wheel
+        self.bin = folder / ("Scripts" if os.name == "nt" else "bin")
+
+    def run(self, *command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self.bin / command[0]), *command[1:]],
+            cwd=cwd,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def environment(self, **more: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTHON", "TAXIMETER"))}
+        path = os.pathsep.join([str(self.bin), kept["PATH"]])
+        return {**kept, "VIRTUAL_ENV": str(self.folder), "PATH": path, **more}
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Plain:
+    folder = tmp_path_factory.mktemp("plain")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True
+    )
+    (wheel,) = folder.glob("*.whl")
+    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+    made = Plain(folder / "venv", wheel)
+    pip = [str(made.bin / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    constraints = ["--constraint", str(ROOT / "requirements.lock")]
+    subprocess.run([*pip, *constraints, str(wheel), "openai", "gunicorn"], check=True)
+    return made
+
+
+@pytest.fixture
+def received() -> Iterator[Received]:
+    with receiver() as kept:
+        yield kept
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    return tmp_path / "shop.py"
+
+
+def test_the_wheel_holds_the_four_packages_and_nothing_else(plain: Plain) -> None:
+    names = zipfile.ZipFile(plain.wheel).namelist()
+    roots = {name.split("/")[0] for name in names}
+    packages = {"taximeter", "taximeter_cli", "taximeter_collector", "taximeter_queries"}
+    assert {root for root in roots if not root.endswith(".dist-info")} == packages
+    assert {f"{package}/py.typed" for package in packages} <= set(names)
+    assert "taximeter/dialects/openai_chat.py" in names
+
+
+def test_the_base_install_is_light(plain: Plain, tmp_path: Path) -> None:
+    listed = plain.run("python", "-m", "pip", "list", "--format=freeze", cwd=tmp_path).stdout.lower()
+    for heavy in ("pyarrow", "duckdb", "deltalake", "grpcio", "numpy", "pandas"):
+        assert f"\n{heavy}==" not in listed
+
+
+def test_every_call_arrives_with_no_code_and_no_variables_but_the_endpoint(
+    plain: Plain, loopback: Loopback, received: Received, script: Path
+) -> None:
+    script.write_text(CALL + "for _ in range(50): ask()\n")
+    done = plain.run(
+        "opentelemetry-instrument",
+        "python",
+        str(script),
+        cwd=script.parent,
+        LOOPBACK=loopback.url,
+        OTEL_EXPORTER_OTLP_ENDPOINT=received.url,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    spans = received.spans()
+    assert len(spans) == 50
+    about, span = spans[0]
+    assert about["service.name"] == "shop"
+    assert span.name == "chat gpt-4o-mini"
+    said = {item.key: item.value.int_value for item in span.attributes}
+    assert (said["gen_ai.usage.input_tokens"], said["gen_ai.usage.output_tokens"]) == (120, 30)
+    assert {"gen_ai.client.operation.duration", "gen_ai.client.token.usage"} <= received.metric_names()
+
+
+def test_what_the_user_chose_stays(plain: Plain, loopback: Loopback, received: Received, script: Path) -> None:
+    script.write_text(CALL + "ask()\n")
+    done = plain.run(
+        "opentelemetry-instrument",
+        "python",
+        str(script),
+        cwd=script.parent,
+        LOOPBACK=loopback.url,
+        OTEL_EXPORTER_OTLP_ENDPOINT=received.url,
+        OTEL_SERVICE_NAME="till",
+        OTEL_TRACES_EXPORTER="otlp",
+        OTEL_METRICS_EXPORTER="none",
+        OTEL_LOGS_EXPORTER="none",
+    )
+    assert done.returncode == 0, done.stderr
+    assert [about["service.name"] for about, _ in received.spans()] == ["till"]
+    assert received.metric_names() == set()
+
+
+def test_the_meter_can_be_left_out(plain: Plain, loopback: Loopback, received: Received, script: Path) -> None:
+    script.write_text(CALL + "ask()\n")
+    plain.run(
+        "opentelemetry-instrument",
+        "python",
+        str(script),
+        cwd=script.parent,
+        LOOPBACK=loopback.url,
+        OTEL_EXPORTER_OTLP_ENDPOINT=received.url,
+        OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="taximeter",
+    )
+    assert received.spans() == []
+
+
+def test_one_line_does_as_well(plain: Plain, loopback: Loopback, received: Received, script: Path) -> None:
+    script.write_text("import taximeter\ntaximeter.instrument()\n" + CALL + "ask()\n")
+    done = plain.run(
+        "python", str(script), cwd=script.parent, LOOPBACK=loopback.url, OTEL_EXPORTER_OTLP_ENDPOINT=received.url
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [about["service.name"] for about, _ in received.spans()] == ["shop"]
+
+
+def test_a_child_is_metered_under_its_own_name(
+    plain: Plain, loopback: Loopback, received: Received, script: Path
+) -> None:
+    child = script.with_name("till.py")
+    child.write_text(CALL + "ask()\n")
+    script.write_text(f"import subprocess, sys\nsubprocess.run([sys.executable, {str(child)!r}], check=True)\n")
+    done = plain.run(
+        "opentelemetry-instrument",
+        "python",
+        str(script),
+        cwd=script.parent,
+        LOOPBACK=loopback.url,
+        OTEL_EXPORTER_OTLP_ENDPOINT=received.url,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [about["service.name"] for about, _ in received.spans()] == ["till"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_forked_workers_lose_nothing(plain: Plain, loopback: Loopback, received: Received, script: Path) -> None:
+    script.write_text(
+        CALL
+        + """
+import multiprocessing
+if __name__ == "__main__":
+    ask("parent")
+    workers = [multiprocessing.get_context("fork").Process(target=ask, args=("child",)) for _ in range(3)]
+    [worker.start() for worker in workers]
+    [worker.join() for worker in workers]
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    ask("parent")
+"""
+    )
+    done = plain.run(
+        "opentelemetry-instrument",
+        "python",
+        str(script),
+        cwd=script.parent,
+        LOOPBACK=loopback.url,
+        OTEL_EXPORTER_OTLP_ENDPOINT=received.url,
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(span.name for _, span in received.spans()) == ["chat child"] * 3 + ["chat parent"] * 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")
+def test_gunicorn_workers_are_metered(plain: Plain, loopback: Loopback, received: Received, script: Path) -> None:
+    app = "\ndef app(environ, start):\n    ask()\n    start('200 OK', [])\n    return [b'ok']\n"
+    script.write_text(CALL + app)
+    port = 18_000 + os.getpid() % 2_000
+    command = [str(plain.bin / name) for name in ("opentelemetry-instrument", "gunicorn")]
+    bind = ["--preload", "--workers", "2", "--bind", f"127.0.0.1:{port}", "--log-level", "error", "shop:app"]
+    environment = plain.environment(LOOPBACK=loopback.url, OTEL_EXPORTER_OTLP_ENDPOINT=received.url)
+    server = subprocess.Popen([*command, *bind], cwd=script.parent, env=environment)
+    try:
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).read()
+                break
+            except OSError:
+                time.sleep(0.1)
+        for _ in range(7):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).read()
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+    assert len(received.spans()) == 8
+
+
+def test_a_dead_collector_delays_the_exit_by_no_more_than_the_exporters_timeout(
+    plain: Plain, loopback: Loopback, script: Path
+) -> None:
+    script.write_text(CALL + "ask()\nprint('through')\n")
+    done = plain.run(  # the run itself is ended after 60 seconds
+        "opentelemetry-instrument",
+        "python",
+        str(script),
+        cwd=script.parent,
+        LOOPBACK=loopback.url,
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
+        OTEL_EXPORTER_OTLP_TIMEOUT="1",
+    )
+    assert (done.returncode, done.stdout) == (0, "through\n")
+
+
+def test_it_works_beside_the_vanilla_distribution(
+    plain: Plain, loopback: Loopback, received: Received, script: Path
+) -> None:
+    pip = ["-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "requirements.lock")]
+    assert plain.run("python", *pip, "opentelemetry-distro", cwd=script.parent).returncode == 0
+    script.write_text(CALL + "ask()\n")
+    done = plain.run(
+        "opentelemetry-instrument",
+        "python",
+        str(script),
+        cwd=script.parent,
+        LOOPBACK=loopback.url,
+        OTEL_EXPORTER_OTLP_ENDPOINT=received.url,
+    )
+    assert done.returncode == 0
+    assert len(received.spans()) == 1, done.stderr
+
+
+def test_the_demo_runs(plain: Plain, tmp_path: Path) -> None:
+    pip = ["-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "requirements.lock")]
+    assert plain.run("python", *pip, "anthropic", cwd=tmp_path).returncode == 0
+    done = plain.run(
+        "opentelemetry-instrument",
+        "python",
+        "-m",
+        "taximeter_cli.demo",
+        cwd=tmp_path,
+        OTEL_TRACES_EXPORTER="taximeter_print",
+        OTEL_METRICS_EXPORTER="none",
+        OTEL_LOGS_EXPORTER="none",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "in 1,070 (cached 1,000, written 50)" in done.stdout
+    assert "FAILED: rate_limit_exceeded" in done.stdout
