@@ -10,6 +10,7 @@ import warnings
 from typing import Any
 
 import taximeter
+
 from taximeter_cli.loopback import Loopback
 
 __all__ = ["main"]

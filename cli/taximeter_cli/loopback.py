@@ -69,9 +69,9 @@ class Loopback:
             def do_POST(self) -> None:
                 outer._serve(self)
 
-            do_GET = do_POST
+            do_GET = do_POST  # noqa: N815 - the name is http.server's
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *args: Any) -> None:
                 return None
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -249,9 +249,7 @@ def _openai_chat(asked: Asked) -> Reply:
         message: dict[str, Any] = {"role": "assistant", "content": None if calls_tool else "".join(WORDS)}
         if calls_tool:
             message["tool_calls"] = [called]
-        choices = [
-            {"index": index, "message": message, "finish_reason": reason} for index in range(body.get("n") or 1)
-        ]
+        choices = [{"index": index, "message": message, "finish_reason": reason} for index in range(body.get("n") or 1)]
         whole = {**base, "object": "chat.completion", "choices": choices, "usage": usage, "service_tier": "default"}
         return _json(whole)
     base["object"] = "chat.completion.chunk"
@@ -355,7 +353,7 @@ def _anthropic(asked: Asked) -> Reply:
     reason = "tool_use" if calls_tool else "end_turn"
     if not asked.body.get("stream") and "stream" not in asked.path:
         return _json({**message, "content": [block], "stop_reason": reason}, request_id="req_1")
-    first = {**message, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
+    first: dict[str, Any] = {**message, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
     pieces = [{"type": "text_delta", "text": word} for word in WORDS]
     opened = {"type": "text", "text": ""}
     if calls_tool:

@@ -1,8 +1,8 @@
 """Whose defaults hold when `opentelemetry-distro` is installed beside Taximeter.
 
-`opentelemetry-instrument` takes whichever distribution it finds first. The vanilla one would then choose OTLP over gRPC,
-whose exporter is not there, and no telemetry at all would come of it. So where nobody has said which distribution to
-use, and the vanilla one is the only other, Taximeter's is used. Any third one is a choice, and is respected.
+`opentelemetry-instrument` takes whichever distribution it finds first. The vanilla one would then choose OTLP over
+gRPC, whose exporter is not there, and no telemetry at all would come of it. So where nobody has said which distribution
+to use, and the vanilla one is the only other, Taximeter's is used. Any third one is a choice, and is respected.
 
 `opentelemetry-instrument` imports this module before it starts the program, because it is an entry point in the group
 `opentelemetry_environment_variables`; the work is done by being imported.

@@ -114,7 +114,7 @@ def _fits(span: Any, model: str | None) -> bool:
 
 
 class SpanWatcher(SpanProcessor):
-    """Sees every span start: tells it whose conversation it is in, and remembers it if it may be somebody's inference."""
+    """Sees every span start: tells it its conversation, and remembers it if it may be somebody's inference."""
 
     def __init__(self, *, from_baggage: bool = False) -> None:
         self._from_baggage = from_baggage

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from opentelemetry.instrumentation.distro import BaseDistro
+from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 
 __all__ = ["TaximeterConfigurator", "TaximeterDistro", "program_name"]
@@ -34,7 +34,9 @@ class TaximeterDistro(BaseDistro):  # type: ignore[misc] # the base is untyped
 
 def _speaks_grpc() -> bool:
     """Whether the endpoint that the user named is a gRPC one, and can be spoken to."""
-    return _GRPC_PORT in os.environ.get(_ENDPOINT, "") and find_spec("opentelemetry.exporter.otlp.proto.grpc") is not None
+    return (
+        _GRPC_PORT in os.environ.get(_ENDPOINT, "") and find_spec("opentelemetry.exporter.otlp.proto.grpc") is not None
+    )
 
 
 class TaximeterConfigurator(_OTelSDKConfigurator):
@@ -48,7 +50,7 @@ class TaximeterConfigurator(_OTelSDKConfigurator):
         name = program_name(sys.orig_argv)
         if not named and name and not os.environ.get("OTEL_CONFIG_FILE"):
             kwargs["resource_attributes"] = {**(kwargs.get("resource_attributes") or {}), "service.name": name}
-        super()._configure(**kwargs)
+        super()._configure(**kwargs)  # type: ignore[no-untyped-call]
 
 
 def program_name(command: list[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""From the neutral record to telemetry, through the official library: one inference span per call, ours or another's."""
+"""From the neutral record to telemetry, with the official library: one inference span per call, ours or another's."""
 
 from __future__ import annotations
 
@@ -110,7 +110,18 @@ class _Plain:
 
     ends_early = False
 
-    __slots__ = ("_chunk_s", "_instruments", "_last_chunk_s", "_settings", "_situation", "_span", "_start", "_started_s", "_token", "_within")
+    __slots__ = (
+        "_chunk_s",
+        "_instruments",
+        "_last_chunk_s",
+        "_settings",
+        "_situation",
+        "_span",
+        "_start",
+        "_started_s",
+        "_token",
+        "_within",
+    )
 
     def __init__(
         self,
@@ -211,7 +222,7 @@ def _error_message(call: Call, settings: Settings) -> str | None:
 
 
 class _Official:
-    """The official library's way: a span of ours with all there is, or our part of an official instrumentation's span."""
+    """The official library's way: a span of ours with all there is, or our part of an official span."""
 
     ends_early = True
 
@@ -284,9 +295,7 @@ class _Adopted:
 
     ends_early = True
 
-    def __init__(
-        self, span: Span, within: Context, call: Call, provider: str, host: str, port: int | None
-    ) -> None:
+    def __init__(self, span: Span, within: Context, call: Call, provider: str, host: str, port: int | None) -> None:
         self._span = span
         self._start = start_attributes(call, provider, host, port)
         self._first_chunk_s: float | None = None

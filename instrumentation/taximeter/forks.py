@@ -1,4 +1,4 @@
-"""Forked `multiprocessing` workers leave by `os._exit`, past all exit handlers: what they have measured goes out before."""
+"""Forked `multiprocessing` workers leave by `os._exit`, past all exit handlers: what they measured goes out before."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 __all__ = ["Decoder", "Frame", "Framer", "decoder_for", "framer_for"]
 
 
-class Undecodable(Exception):
+class UndecodableError(Exception):
     """The body is compressed in a way, or to a size, that we do not read."""
 
 
@@ -56,7 +56,7 @@ def _zstd(module: Any) -> Decoder:
 
 
 def decoder_for(encoding: str | None) -> Decoder | None:
-    """What undoes a Content-Encoding; None where there is nothing to undo. Undecodable where we cannot.
+    """What undoes a Content-Encoding; None where there is nothing to undo. UndecodableError where we cannot.
 
     A client asks for br or zstd only when a library for it is installed, so that library is there for us too.
     """
@@ -72,7 +72,7 @@ def decoder_for(encoding: str | None) -> Decoder | None:
         case "zstd":
             return _zstd(_first_of("compression.zstd", "backports.zstd", "zstandard"))
         case other:
-            raise Undecodable(f"content-encoding {other!r}")
+            raise UndecodableError(f"content-encoding {other!r}")
 
 
 def _first_of(*modules: str) -> Any:
@@ -81,7 +81,7 @@ def _first_of(*modules: str) -> Any:
             return import_module(name)
         except ImportError:
             continue
-    raise Undecodable(f"none of {', '.join(modules)} is installed")
+    raise UndecodableError(f"none of {', '.join(modules)} is installed")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Switching the meter on and off: for `opentelemetry-instrument` by its entry point, for everyone else by a function."""
+"""Switching the meter on and off: for `opentelemetry-instrument` by an entry point, for others by a function."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
 from taximeter.forks import flush_before_workers_leave
 from taximeter.metering import Metering
@@ -42,7 +42,6 @@ class TaximeterInstrumentor(BaseInstrumentor):  # type: ignore[misc] # the base 
         if self._taps is not None:
             self._taps.uninstall()
         self._taps = self._metering = None
-
 
 
 def _watch_spans(provider: Any, settings: Settings) -> None:
@@ -81,7 +80,7 @@ def instrument(
         from taximeter.distro import TaximeterConfigurator, TaximeterDistro
 
         TaximeterDistro().configure()
-        TaximeterConfigurator().configure()
+        TaximeterConfigurator().configure()  # type: ignore[no-untyped-call]
     _carry_context_into_threads()
     meter.instrument(
         redact=redact,

@@ -14,7 +14,7 @@ from taximeter import faults
 from taximeter.call import Call
 from taximeter.dialect import Dialect, WireRequest, WireResponse
 from taximeter.emit import Emission
-from taximeter.framing import Decoder, Frame, Framer, Undecodable, Whole, decoder_for, framer_for
+from taximeter.framing import Decoder, Frame, Framer, UndecodableError, Whole, decoder_for, framer_for
 from taximeter.jsonbytes import load
 from taximeter.resend import remember
 from taximeter.settings import Settings
@@ -94,7 +94,7 @@ class Meter:
                 self._dialect.answer(self._call, WireResponse(status, headers))
             if not decoded and (encoding := headers.get("content-encoding")):
                 self._decoder = decoder_for(encoding)
-        except Undecodable as reason:
+        except UndecodableError as reason:
             faults.count(f"meter.undecodable: {reason}")
             self._unreadable = True
         except Exception as error:

@@ -70,7 +70,7 @@ class Scope:
 
     def __call__(self, function: F) -> F:
         """Put a span around each call of a function: plain, async, generator or async generator."""
-        return cast(F, _wrapped(self, function))
+        return cast("F", _wrapped(self, function))
 
     def _fresh(self, function: Callable[..., Any]) -> Scope:
         return Scope(self._open, self._name or function.__qualname__, records_call=self._records_call)

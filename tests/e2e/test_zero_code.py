@@ -20,8 +20,9 @@ from tests.e2e.receiver import Received, receiver
 ROOT = Path(__file__).parents[2]
 CALL = """
 import os, openai
-client = openai.OpenAI(api_key="k", base_url=os.environ["LOOPBACK"] + "/v1")
 def ask(model="gpt-4o-mini"):
+    # A client for each call: its connections must not be shared between processes.
+    client = openai.OpenAI(api_key="k", base_url=os.environ["LOOPBACK"] + "/v1")
     return client.chat.completions.create(model=model, messages=[{"role": "user", "content": "How much?"}])
 """
 
@@ -46,7 +47,9 @@ class Plain:
         )
 
     def environment(self, **more: str) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTHON", "TAXIMETER"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTHON", "TAXIMETER"))
+        }
         path = os.pathsep.join([str(self.bin), kept["PATH"]])
         return {**kept, "VIRTUAL_ENV": str(self.folder), "PATH": path, **more}
 
@@ -55,7 +58,8 @@ class Plain:
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Plain:
     folder = tmp_path_factory.mktemp("plain")
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)],
+        check=True,
     )
     (wheel,) = folder.glob("*.whl")
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)

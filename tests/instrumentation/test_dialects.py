@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def test_a_stream_reads_the_same_however_it_is_cut(path: str, cuts: list[int], c
     if crlf and "event-stream" in content_type and "amazon" not in content_type:
         body = body.replace(b"\n", b"\r\n")
     edges = sorted({0, len(body), *(cut for cut in cuts if cut < len(body))})
-    pieces = [body[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [body[start:end] for start, end in pairwise(edges)]
     again = find(request)
     assert again is not None
     assert facts(read(again[1], dialect, content_type, pieces)) == facts(expected)
@@ -123,7 +124,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=20), inner, max_size=6),
     max_leaves=30,
 )
-KEYS = sorted(set(re.findall(r'"(\w+)"', "".join(path.read_text() for path in Path(dialects.__path__[0]).glob("*.py")))))
+KEYS = sorted(
+    set(re.findall(r'"(\w+)"', "".join(path.read_text() for path in Path(dialects.__path__[0]).glob("*.py"))))
+)
 SHAPED = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 10**12) | st.floats() | st.sampled_from(KEYS) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=8),
@@ -133,7 +136,9 @@ SHAPED = st.recursive(
 
 @pytest.mark.parametrize("dialect", all_dialects(), ids=lambda dialect: dialect.name)
 @settings(max_examples=150, deadline=None)
-@given(asked=SHAPED, answered=SHAPED, prose=st.booleans(), event=st.sampled_from(["", "chunk", "metadata", "messageStop"]))
+@given(
+    asked=SHAPED, answered=SHAPED, prose=st.booleans(), event=st.sampled_from(["", "chunk", "metadata", "messageStop"])
+)
 def test_nothing_that_is_json_makes_a_dialect_fail(
     dialect: Any, asked: Any, answered: Any, prose: bool, event: str
 ) -> None:
@@ -309,7 +314,9 @@ def body_of(message: dict[str, Any]) -> bytes:
     return str(message.get("body_text") or "").encode()
 
 
-COUNTS = re.compile(r'"(?:usage|usageMetadata|billed_units)"\s*:\s*\{[^{}]*"(\w*(?:tokens|TokenCount|Tokens))"\s*:\s*[1-9]')
+COUNTS = re.compile(
+    r'"(?:usage|usageMetadata|billed_units)"\s*:\s*\{[^{}]*"(\w*(?:tokens|TokenCount|Tokens))"\s*:\s*[1-9]'
+)
 NOT_CALLS = re.compile(r"/(threads(/[^/]+/messages)?|assistants(/[^/]+)?)$")
 
 
@@ -366,7 +373,9 @@ def check(telemetry: Any, name: str | None, asked: dict[str, Any], answered: dic
         ("gen_ai.response.id", r"id|responseId"),
     ):
         if attribute in said:
-            assert re.search(rf'"(?:{names}|\w*_id)"\s*:\s*"{re.escape(said[attribute])}"', body) or "bytes" in body, name
+            assert re.search(rf'"(?:{names}|\w*_id)"\s*:\s*"{re.escape(said[attribute])}"', body) or "bytes" in body, (
+                name
+            )
     reasons = re.findall(r'"(?:finish_reason|finishReason|stop_reason|stopReason|done_reason)"\s*:\s*"(\w+)"', body)
     if reasons and "finish_reasons" not in said:
         assert said["gen_ai.response.finish_reasons"], name

@@ -31,7 +31,9 @@ def ask_openai(loopback: Loopback, **more: Any) -> Any:
 
     client = openai.OpenAI(api_key="k", base_url=f"{loopback.url}/v1")
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": f"Write to {SECRET}"}]
-    tools = [{"type": "function", "function": {"name": "mail", "description": SECRET, "parameters": {"type": "object"}}}]
+    tools = [
+        {"type": "function", "function": {"name": "mail", "description": SECRET, "parameters": {"type": "object"}}}
+    ]
     asked: dict[str, Any] = {"model": "gpt-4o-mini", "messages": messages, "tools": tools, **more}
     answer = client.chat.completions.create(**asked)
     return list(answer) if more.get("stream") else answer
@@ -259,7 +261,11 @@ def test_the_short_way_tells_what_the_official_library_tells(
                 with pytest.raises(openai.RateLimitError):
                     client.chat.completions.create(model="m?status=429", messages=[])
             else:
-                ask_openai(loopback, stream=ask == "stream", stream_options={"include_usage": True} if ask == "stream" else None)
+                ask_openai(
+                    loopback,
+                    stream=ask == "stream",
+                    stream_options={"include_usage": True} if ask == "stream" else None,
+                )
         TaximeterInstrumentor().uninstrument()
         span = telemetry.span()
         facts = dict(span.attributes or {})
@@ -308,9 +314,8 @@ def test_a_conversation_reaches_every_span_inside(meter: Telemetry, loopback: Lo
 
 
 def test_conversations_nest_and_add_up(meter: Telemetry, loopback: Loopback) -> None:
-    with taximeter.conversation("outer", user="u", tags={"feature": "a"}):
-        with taximeter.conversation(tags={"step": 2}):
-            ask_openai(loopback)
+    with taximeter.conversation("outer", user="u", tags={"feature": "a"}), taximeter.conversation(tags={"step": 2}):
+        ask_openai(loopback)
     (span,) = meter.spans
     assert conversation_of(span) == ("outer", "u", "a")
     assert (span.attributes or {})["taximeter.tag.step"] == "2"

@@ -350,7 +350,9 @@ def test_cancellation(meter: Telemetry, loopback: Loopback, library: Any) -> Non
 def test_an_endless_stream_does_not_grow_us(meter: Telemetry, library: Any) -> None:
     import tracemalloc
 
-    event = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"' + b"x" * 900 + b'"},"finish_reason":null}]}\n\n'
+    event = (
+        b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"' + b"x" * 900 + b'"},"finish_reason":null}]}\n\n'
+    )
 
     class Endless(library.SyncByteStream):  # type: ignore[misc]
         def __iter__(self) -> Iterator[bytes]:
@@ -369,9 +371,7 @@ def test_an_endless_stream_does_not_grow_us(meter: Telemetry, library: Any) -> N
     assert peak < 4_000_000
 
 
-def test_a_huge_answer_is_salvaged_not_kept(
-    switch_on: Callable[..., None], telemetry: Telemetry, library: Any
-) -> None:
+def test_a_huge_answer_is_salvaged_not_kept(switch_on: Callable[..., None], telemetry: Telemetry, library: Any) -> None:
     import tracemalloc
 
     switch_on()
@@ -448,9 +448,7 @@ def test_switching_off_restores_everything(telemetry: Telemetry, loopback: Loopb
     from taximeter.instrumentor import TaximeterInstrumentor
 
     def patched() -> list[Any]:
-        owners: list[tuple[Any, str]] = [
-            (module.Client, "_send_single_request") for module in (httpx, httpx2)
-        ]
+        owners: list[tuple[Any, str]] = [(module.Client, "_send_single_request") for module in (httpx, httpx2)]
         owners += [(module.AsyncClient, "_send_single_request") for module in (httpx, httpx2)]
         owners += [(aiohttp.ClientSession, "_request"), (aiohttp.ClientResponse, "close")]
         owners += [(urllib3.connectionpool.HTTPConnectionPool, "_make_request")]

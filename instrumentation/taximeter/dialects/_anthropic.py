@@ -216,9 +216,10 @@ def _read_block(call: Call, content: Content, event: dict[str, Any]) -> None:
         call.state[index] = part
         parts.append(part)
         return
-    part = call.state.get(index)
-    if part is None:
+    begun = call.state.get(index)
+    if begun is None:
         return
+    part = begun
     if event["type"] == "content_block_stop":
         if part["type"] == "tool_call":
             part["arguments"] = arguments(part["arguments"] or "{}")

@@ -6,7 +6,19 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["Table", "arguments", "assign", "integer", "items", "more_than_one", "number", "obj", "strings", "text", "total"]
+__all__ = [
+    "Table",
+    "arguments",
+    "assign",
+    "integer",
+    "items",
+    "more_than_one",
+    "number",
+    "obj",
+    "strings",
+    "text",
+    "total",
+]
 
 
 def integer(value: object) -> int | None:

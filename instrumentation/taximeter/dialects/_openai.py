@@ -40,6 +40,7 @@ __all__ = [
 _XAI_TICKS_PER_USD = 10_000_000_000
 
 
+_OUTPUT_TYPES: dict[str, str] = {"text": "text", "json_object": "json", "json_schema": "json"}
 _PARAMETERS: Table = {
     "stream": ("stream", lambda value: value is True),
     "max_tokens": ("max_tokens", integer),
@@ -58,7 +59,6 @@ _PARAMETERS: Table = {
     "response_format": ("output_type", lambda value: _OUTPUT_TYPES.get(str(obj(value).get("type")))),
     "modalities": ("output_type", lambda value: "speech" if "audio" in (strings(value) or ()) else None),
 }
-_OUTPUT_TYPES = {"text": "text", "json_object": "json", "json_schema": "json"}
 
 
 def read_parameters(call: Call, body: dict[str, Any]) -> None:

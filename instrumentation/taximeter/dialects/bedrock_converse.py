@@ -143,8 +143,9 @@ def _parts(value: object) -> Iterator[dict[str, Any]]:
 def _read_answer(call: Call, content: Content, event: str, body: dict[str, Any]) -> None:
     if event == "whole":
         message = obj(obj(body.get("output")).get("message"))
-        said = {"role": "assistant", "parts": list(_parts(message.get("content")))}
-        content.output = [said | {"finish_reason": call.finish_reasons.get(0)}]
+        parts = list(_parts(message.get("content")))
+        ended = call.finish_reasons.get(0)
+        content.output = [{"role": "assistant", "parts": parts, "finish_reason": ended}]
         return
     if not content.output:
         content.output.append({"role": "assistant", "parts": []})
@@ -164,9 +165,9 @@ def _read_answer(call: Call, content: Content, event: str, body: dict[str, Any])
             elif (piece := text(obj(delta.get("toolUse")).get("input"))) and key in call.state:
                 call.state[key]["arguments"] += piece
         case "contentBlockStop":
-            part = call.state.get(key)
-            if part is not None and part["type"] == "tool_call":
-                part["arguments"] = arguments(part["arguments"] or "{}")
+            begun = call.state.get(key)
+            if begun is not None and begun["type"] == "tool_call":
+                begun["arguments"] = arguments(begun["arguments"] or "{}")
         case "messageStop":
             said["finish_reason"] = call.finish_reasons.get(0)
 

@@ -38,7 +38,9 @@ def _open(request: WireRequest) -> Call | None:
         return None
     body = request.json()
     model = request.segment("models") or request.segment("tunedModels") or request.segment("endpoints")
-    if verb in _EMBED or (verb == "predict" and any("content" in instance for instance in items(body.get("instances")))):
+    if verb in _EMBED or (
+        verb == "predict" and any("content" in instance for instance in items(body.get("instances")))
+    ):
         call = Call("embeddings", model)
         asked = next(items(body.get("requests")), body)
         call.dimension_count = integer(_either(asked, "outputDimensionality", "output_dimensionality")) or integer(

@@ -21,6 +21,7 @@ from taximeter.framing import Frame
 
 __all__ = ["DIALECT"]
 
+
 def _open(request: WireRequest) -> Call | None:
     path = request.path
     # Mistral's fill-in-the-middle and agents take the same bodies and answer the same way.

@@ -54,6 +54,4 @@ def _read(call: Call, body: Any, frame: Frame) -> None:
     read_usage(call, obj(body.get("usage")))
 
 
-DIALECT = Dialect(
-    name="openai_completions", provider="openai", endpoints=("/completions",), open=_open, read=_read
-)
+DIALECT = Dialect(name="openai_completions", provider="openai", endpoints=("/completions",), open=_open, read=_read)

@@ -1,4 +1,4 @@
-"""The OpenAI Responses API (also on Azure, Bedrock's gateway, xAI, DeepSeek, Mistral, OpenRouter), and its compaction."""
+"""The OpenAI Responses API, and its compaction (also on Azure, Bedrock's gateway, xAI, DeepSeek, OpenRouter)."""
 
 from __future__ import annotations
 

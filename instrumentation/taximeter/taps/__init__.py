@@ -43,7 +43,7 @@ class Patches:
         original = owner.__dict__[name] if name in vars(owner) else getattr(owner, name)
         if getattr(original, "_taximeter", False):
             return
-        replacement = update_wrapper(make(original), original)
+        replacement: Any = update_wrapper(make(original), original)
         replacement._taximeter = True
         setattr(owner, name, replacement)
 

@@ -95,12 +95,12 @@ def _body(options: dict[str, Any]) -> tuple[bytes | None, dict[str, str] | None]
 def _watch(response: Any, meter: Meter, meters: dict[int, Meter], reader: type, *, decoded: bool) -> None:
     try:
         meter.answered(response.status, response.headers, decoded=decoded)
-        content = response.content
+        content: Any = response.content
         if type(content) is reader.__base__:
             meters[id(content)] = meter
             finalize(response, _forget, meters, id(content))
-            content.__class__ = reader
-            if content.is_eof() and content.at_eof():
+            content.__class__ = reader  # the bytes stay where they are; only how they are read changes
+            if response.content.at_eof():
                 meter.ended()
         else:  # an empty body, or somebody else's reader
             meter.ended()

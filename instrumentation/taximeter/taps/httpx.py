@@ -159,7 +159,7 @@ def _streams(module: Any) -> tuple[Callable[[Any, Meter], Any], Callable[[Any, M
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             meter = self._meter
-            keep = meter.first
+            keep: Callable[[bytes], bytes] = meter.first
             try:
                 async for data in self._stream:
                     yield keep(data)
