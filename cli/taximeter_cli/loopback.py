@@ -166,7 +166,8 @@ def _send(handler: BaseHTTPRequestHandler, asked: Asked, reply: Reply) -> None:
             return
         if reply.pause_s:
             time.sleep(reply.pause_s)
-        handler.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+        if chunk:  # an empty one would mean the end
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
         handler.wfile.flush()
     handler.wfile.write(b"0\r\n\r\n")
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -25,10 +25,13 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.trace import Span
 
+from taximeter import faults
 from taximeter.context import situation
+from taximeter.metering import Metering
 from taximeter.rivals import held_span
+from taximeter.settings import Settings
 
-__all__ = ["SpanWatcher", "is_inference", "spend", "standing_span"]
+__all__ = ["SpanWatcher", "give_back", "is_inference", "spend", "standing_span"]
 
 SCOPE = "taximeter"
 
@@ -89,14 +92,19 @@ _spent: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def spend(span: Any) -> None:
-    """This span has had its call."""
+    """This span has its call."""
     _spent.add(span)
+
+
+def give_back(span: Any) -> None:
+    """The attempt came to nothing; the next one may have the span."""
+    _spent.discard(span)
 
 
 def standing_span(model: str | None) -> Span | None:
     """The recording inference span that this call belongs to, if it has one."""
     current = trace.get_current_span()
-    if current.is_recording() and is_inference(current) and current not in _spent:
+    if current.is_recording() and is_inference(current) and current not in _spent and _fits(current, model):
         return current
     for reference in reversed(_started.get()):
         span = reference()
@@ -116,19 +124,28 @@ def _fits(span: Any, model: str | None) -> bool:
 class SpanWatcher(SpanProcessor):
     """Sees every span start: tells it its conversation, and remembers it if it may be somebody's inference."""
 
-    def __init__(self, *, from_baggage: bool = False) -> None:
-        self._from_baggage = from_baggage
+    def __init__(self, switched_on: Callable[[], Metering | None]) -> None:
+        self._switched_on = switched_on
 
     def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
-        scope = span.instrumentation_scope
-        if scope is not None and scope.name == SCOPE:
-            return  # ours says all this itself
-        known = situation(parent_context, from_baggage=self._from_baggage).attributes()
-        if known:
-            span.set_attributes(known)
-        if is_inference(span):
-            alive = [ref for ref in _started.get() if (kept := ref()) is not None and kept.is_recording()]
-            _started.set((*alive[1 - _MOST_REMEMBERED :], weakref.ref(span)))
+        try:
+            metering = self._switched_on()
+            if metering is not None:
+                _watch(span, parent_context, metering.settings)
+        except Exception as error:
+            faults.count("adopt.on_start", error)
 
     def on_end(self, span: ReadableSpan) -> None:
         return None
+
+
+def _watch(span: SdkSpan, parent_context: Context | None, settings: Settings) -> None:
+    scope = span.instrumentation_scope
+    if scope is not None and scope.name == SCOPE:
+        return  # ours says all this itself
+    known = situation(parent_context, from_baggage=settings.baggage).attributes()
+    if known:
+        span.set_attributes(known)
+    if is_inference(span):
+        alive = [ref for ref in _started.get() if (kept := ref()) is not None and kept.is_recording()]
+        _started.set((*alive[1 - _MOST_REMEMBERED :], weakref.ref(span)))

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Call", "Content", "Usage"]
+__all__ = ["Call", "Content", "Message", "Part", "Usage"]
+
+_LONGEST_ERROR_TYPE = 100  # it is an attribute of metrics
 
 # Part of a message in the JSON shape of the GenAI conventions: {"type": "text", "content": "..."} and so on.
 Part = dict[str, Any]
@@ -92,5 +94,6 @@ class Call:
     def fail(self, error_type: object, message: object = None) -> None:
         """Keep the first error that the provider reported."""
         if self.error_type is None:
-            self.error_type = str(error_type) if error_type else "_OTHER"
+            named = isinstance(error_type, (str, int)) and error_type
+            self.error_type = str(error_type)[:_LONGEST_ERROR_TYPE] if named else "_OTHER"
             self.error_message = str(message) if message else None

@@ -73,7 +73,7 @@ def conversation(
     What an inner `conversation` leaves out, the outer one says. `in_baggage` (default: the setting `TAXIMETER_BAGGAGE`)
     sends it along to the other services that are called inside; anyone who is called there can read it.
     """
-    from taximeter.instrumentor import current_settings
+    from taximeter.instrumentor import current_metering
 
     outer = situation()
     inner = Situation(
@@ -82,7 +82,10 @@ def conversation(
         {**outer.tags, **{name: str(value) for name, value in (tags or {}).items()}},
     )
     within = context.set_value(_KEY, inner)
-    if current_settings().baggage if in_baggage is None else in_baggage:
+    if in_baggage is None:
+        metering = current_metering()
+        in_baggage = metering is not None and metering.settings.baggage
+    if in_baggage:
         for name, value in inner.attributes().items():
             within = baggage.set_baggage(name, value, within)
     token = context.attach(within)

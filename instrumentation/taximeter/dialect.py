@@ -16,7 +16,8 @@ from urllib.parse import unquote
 
 from taximeter.call import Call
 from taximeter.framing import Frame
-from taximeter.jsonbytes import load
+from taximeter.jsonbytes import TooLargeError, load
+from taximeter.salvage import salvage
 
 __all__ = ["Dialect", "WireRequest", "WireResponse", "find", "is_endpoint"]
 
@@ -54,7 +55,9 @@ class WireRequest:
             return self._read_form(self.body)
         try:
             value = load(self.body, prose=self.prose)
-        except ValueError:
+        except TooLargeError:
+            return salvage(self.body[:_FORM_EDGE_BYTES] + self.body[-_FORM_EDGE_BYTES:])
+        except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
 
@@ -94,6 +97,7 @@ class Dialect:
     `telling` are marks of the messages that hold more than content; while content is off, no others are parsed.
     `ends` says of a piece of a stream that the stream may be through with it, so that it is read now: whoever reads
     the stream may stop there.
+    `finishes` says that its streams say so when they are through: one that just stops was broken off.
     `ids` says that an id may follow the endpoint: /responses/ID.
     `wraps` says that its messages carry others inside long strings, which must then be kept.
     `answer` reads status and headers, for the APIs that report usage there.
@@ -106,6 +110,7 @@ class Dialect:
     read: Callable[[Call, Any, Frame], None]
     telling: tuple[bytes, ...] | None = None
     ends: Callable[[bytes], bool] = _is_done
+    finishes: bool = False
     answer: Callable[[Call, WireResponse], None] | None = None
     wraps: bool = False
     methods: tuple[str, ...] = ("POST",)

@@ -16,7 +16,8 @@ from opentelemetry.util.genai.completion_hook import load_completion_hook
 from opentelemetry.util.genai.handler import TelemetryHandler
 from opentelemetry.util.genai.invocation import EmbeddingInvocation, FetchResponseInvocation, InferenceInvocation
 
-from taximeter.adopt import SCOPE, attributes_of, spend, standing_span
+from taximeter import faults
+from taximeter.adopt import SCOPE, attributes_of, give_back, spend, standing_span
 from taximeter.call import Call, Content
 from taximeter.context import situation
 from taximeter.dialect import Dialect, WireRequest
@@ -140,12 +141,12 @@ class _Plain:
         self._start = start_attributes(call, provider, host, port)
         name = f"{call.operation} {call.model}" if call.model else call.operation
         self._span = tracer.start_span(name, within, SpanKind.CLIENT, self._start)
+        litellm.note(self._span)
         self._within = trace.set_span_in_context(self._span, within)
         self._token: Any = context.attach(self._within)
         self._started_s = default_timer()
         self._chunk_s: float | None = None
         self._last_chunk_s = 0.0
-        litellm.note(self._span)
 
     def suspend(self) -> None:
         if self._token is not None:
@@ -275,16 +276,22 @@ class _Official:
         invocation = self._invocation
         invocation.attributes.update(call.attributes)
         invocation.attributes.update(self._situation.attributes())
+        try:
+            self._fill(call)
+        finally:
+            if call.error_type is None:
+                invocation.stop()
+            else:
+                invocation.fail(types.Error(message=_error_message(call, self._settings), type=call.error_type))
+
+    def _fill(self, call: Call) -> None:
+        invocation = self._invocation
         if isinstance(invocation, InferenceInvocation):
             _fill_inference(invocation, call, self._settings)
         elif isinstance(invocation, EmbeddingInvocation):
             _fill_embedding(invocation, call)
         else:
             _fill_fetch(invocation, call)
-        if call.error_type is None:
-            invocation.stop()
-        else:
-            invocation.fail(types.Error(message=_error_message(call, self._settings), type=call.error_type))
 
     def drop(self) -> None:
         self.suspend()
@@ -300,6 +307,7 @@ class _Adopted:
         self._start = start_attributes(call, provider, host, port)
         self._first_chunk_s: float | None = None
         self._started_s = default_timer()
+        spend(span)
         self._token: Any = context.attach(within)
 
     def suspend(self) -> None:
@@ -317,15 +325,16 @@ class _Adopted:
     def finish(self, call: Call) -> None:
         self.suspend()
         if call.error_type is not None and call.response_id is None:
+            give_back(self._span)
             return  # an attempt that failed is the owner's to tell: the next one may succeed
         facts = {**self._start, **canonical_attributes(call)}
         if call.stream and self._first_chunk_s is not None:
             facts["gen_ai.response.time_to_first_chunk"] = self._first_chunk_s
         complete(self._span, facts)
-        spend(self._span)
 
     def drop(self) -> None:
         self.suspend()
+        give_back(self._span)
 
 
 def complete(span: Span, facts: Mapping[str, Any]) -> None:
@@ -429,7 +438,10 @@ def _fill_inference(invocation: InferenceInvocation, call: Call, settings: Setti
     if call.status is not None:
         invocation.attributes["gen_ai.response.status"] = call.status
     if call.content is not None:
-        _fill_content(invocation, redacted_content(call.content, settings))
+        try:
+            _fill_content(invocation, redacted_content(call.content, settings))
+        except Exception as error:  # what cannot be told must not cost the tokens
+            faults.count("emit.content", error)
 
 
 def _fill_embedding(invocation: EmbeddingInvocation, call: Call) -> None:
@@ -474,8 +486,10 @@ _PARTS: Mapping[str, Callable[..., Any]] = {
 
 def _part(part: dict[str, Any]) -> Any:
     kind = part.get("type", "text")
-    make = _PARTS.get(kind)
-    return types.GenericPart(type=kind) if make is None else make(**part)
+    try:
+        return _PARTS[kind](**part)
+    except (KeyError, TypeError):  # a kind that only its provider knows, or one of ours that lacks something
+        return types.GenericPart(type=str(kind))
 
 
 def _fill_content(invocation: InferenceInvocation, content: Content) -> None:

@@ -28,6 +28,30 @@ class Decoder(Protocol):
     def decompress(self, data: bytes, /) -> bytes: ...
 
 
+_LARGEST_INFLATED_BYTES = 64 * 1024 * 1024  # at a time: what inflates to more is no answer of a model
+
+
+def _inflated(inflate: Any, data: bytes) -> bytes:
+    out: bytes = inflate.decompress(data, _LARGEST_INFLATED_BYTES)
+    if inflate.unconsumed_tail:
+        raise UndecodableError(f"more than {_LARGEST_INFLATED_BYTES} bytes when inflated")
+    return out
+
+
+class _Gzip:
+    """One member after another, as HTTP clients read them."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(16 + zlib.MAX_WBITS)
+
+    def decompress(self, data: bytes) -> bytes:
+        out = [_inflated(self._member, data)]
+        while (rest := self._member.unused_data) and self._member.eof:
+            self._member = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            out.append(_inflated(self._member, rest))
+        return b"".join(out)
+
+
 class _Deflate:
     """`deflate` means zlib to the standard and a bare deflate stream to some servers; the first byte tells."""
 
@@ -39,7 +63,7 @@ class _Deflate:
             if not data:
                 return b""
             self._inflate = zlib.decompressobj(zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS)
-        return bytes(self._inflate.decompress(data))
+        return _inflated(self._inflate, data)
 
 
 class _Brotli:
@@ -64,7 +88,7 @@ def decoder_for(encoding: str | None) -> Decoder | None:
         case "identity" | "":
             return None
         case "gzip" | "x-gzip":
-            return zlib.decompressobj(16 + zlib.MAX_WBITS)
+            return _Gzip()
         case "deflate":
             return _Deflate()
         case "br":
@@ -112,6 +136,14 @@ class Framer(Protocol):
         """What is left when no more data comes, if it still makes sense."""
 
 
+_LARGEST_MESSAGE_BYTES = 16 * 1024 * 1024  # an image in an event is a few of them
+
+
+def _bounded(tail: bytes) -> bytes:
+    """A message that has begun and does not end is given up."""
+    return tail if len(tail) <= _LARGEST_MESSAGE_BYTES else b""
+
+
 def _tells(data: bytes, telling: tuple[bytes, ...]) -> bool:
     for mark in telling:  # a loop, because `any` would make a generator for each message
         if mark in data:
@@ -135,10 +167,10 @@ class EventStream:
             text = text[: len(text) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
         telling = self.telling if self._begun else None
         if telling is not None and not _tells(text, telling):
-            self._tail = text[text.rfind(b"\n\n") + 2 :] if b"\n\n" in text else text
+            self._tail = _bounded(text[text.rfind(b"\n\n") + 2 :] if b"\n\n" in text else text)
             return
         blocks = text.split(b"\n\n")
-        self._tail = blocks.pop()
+        self._tail = _bounded(blocks.pop())
         for block in blocks:
             if telling is not None and not _tells(block, telling):
                 continue
@@ -181,7 +213,7 @@ class Lines:
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         lines = (self._tail + data).split(b"\n")
-        self._tail = lines.pop()
+        self._tail = _bounded(lines.pop())
         for line in lines:
             if self._begun and self.telling is not None and not _tells(line, self.telling):
                 continue

@@ -13,7 +13,7 @@ from taximeter.metering import Metering
 from taximeter.settings import Redactor, Settings, explain_capture_mode
 from taximeter.taps import Taps
 
-__all__ = ["TaximeterInstrumentor", "current_metering", "current_settings", "instrument", "uninstrument"]
+__all__ = ["TaximeterInstrumentor", "current_metering", "instrument", "uninstrument"]
 
 _PROVIDERS = ("tracer_provider", "meter_provider", "logger_provider")
 
@@ -33,7 +33,7 @@ class TaximeterInstrumentor(BaseInstrumentor):  # type: ignore[misc] # the base 
         settings = Settings.from_environment(**options)
         providers = {name: kwargs[name] for name in _PROVIDERS if kwargs.get(name) is not None}
         self._metering = Metering(settings, **providers)
-        _watch_spans(providers.get("tracer_provider") or trace.get_tracer_provider(), settings)
+        _watch_spans(providers.get("tracer_provider") or trace.get_tracer_provider())
         self._taps = Taps(self._metering)
         self._taps.install()
         flush_before_workers_leave()
@@ -44,14 +44,14 @@ class TaximeterInstrumentor(BaseInstrumentor):  # type: ignore[misc] # the base 
         self._taps = self._metering = None
 
 
-def _watch_spans(provider: Any, settings: Settings) -> None:
+def _watch_spans(provider: Any) -> None:
     """Have every span that starts pass by us: for its conversation, and to know other people's inference spans."""
     add = getattr(provider, "add_span_processor", None)
     if add is None or getattr(provider, "_taximeter_watched", False):
         return
     from taximeter.adopt import SpanWatcher
 
-    add(SpanWatcher(from_baggage=settings.baggage))
+    add(SpanWatcher(current_metering))
     provider._taximeter_watched = True
 
 
@@ -75,7 +75,9 @@ def instrument(
     """
     meter = TaximeterInstrumentor()
     if meter.is_instrumented_by_opentelemetry:
-        return
+        if redact is None and not redact_patterns and baggage is None and tracer_provider is None:
+            return
+        meter.uninstrument()  # switched on by `opentelemetry-instrument`, say, which can be told none of this
     if tracer_provider is None and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         from taximeter.distro import TaximeterConfigurator, TaximeterDistro
 
@@ -110,8 +112,3 @@ def uninstrument() -> None:
 def current_metering() -> Metering | None:
     """What is switched on, if anything is."""
     return TaximeterInstrumentor()._metering
-
-
-def current_settings() -> Settings:
-    metering = current_metering()
-    return metering.settings if metering is not None else Settings.from_environment()

@@ -7,6 +7,8 @@ complete. Nothing that goes wrong in here reaches the app: it is counted (`taxim
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,7 +24,21 @@ from taximeter.settings import Settings
 __all__ = ["Meter"]
 
 _FOLD_CHUNKS = 64  # a stream is read every so many pieces, so that an endless one does not grow us
+_LARGE_BYTES = 64 * 1024  # and whenever a piece is as large as this
+_SHORT_BYTES = 32
 _SALVAGE_BYTES = 64 * 1024  # of a body too large to keep: its head names the model, its end the usage
+
+
+_process = 0  # which process this is, counted in forks
+
+
+def _forked() -> None:
+    global _process
+    _process += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 class Meter:
@@ -40,9 +56,11 @@ class Meter:
         "_done",
         "_emission",
         "_framer",
+        "_handling",
         "_kept_bytes",
         "_limit_bytes",
         "_overflowed",
+        "_process",
         "_request",
         "_settings",
         "_status",
@@ -70,6 +88,8 @@ class Meter:
         self._framer: Framer = Whole()
         self._streams = False
         self._done = False
+        self._handling = sys.exception()
+        self._process = _process
         self.begun = False
         self.keep: Callable[[bytes], bytes] = self._keep_body
 
@@ -89,13 +109,15 @@ class Meter:
             if self._call.content is None:
                 self._framer.telling = self._dialect.telling
             self._streams = not isinstance(self._framer, Whole)
+            if self._streams and status < 400:
+                self._call.stream = True  # whatever was asked for; a body that is streamed could not be read
             self.keep = self._keeper()
             if self._dialect.answer is not None:
                 self._dialect.answer(self._call, WireResponse(status, headers))
             if not decoded and (encoding := headers.get("content-encoding")):
                 self._decoder = decoder_for(encoding)
         except UndecodableError as reason:
-            faults.count(f"meter.undecodable: {reason}")
+            faults.count("meter.undecodable", reason)
             self._unreadable = True
         except Exception as error:
             faults.count("meter.answered", error)
@@ -104,7 +126,7 @@ class Meter:
         """The first piece of the body: its time is taken. All pieces come back as they went in."""
         self.begun = True
         try:
-            if self._call.stream and not self._done:
+            if self._call.stream and not self._done and self._status < 400:
                 self._emission.first_chunk()
         except Exception as error:
             faults.count("meter.first", error)
@@ -123,12 +145,16 @@ class Meter:
         self._chunks.append(data)
         self._kept_bytes += len(data)
         if self._kept_bytes > self._limit_bytes:
-            self._overflow()
+            try:
+                self._overflow()
+            except Exception as error:
+                faults.count("meter.overflow", error)
         return data
 
     def _keep_until_end(self, data: bytes) -> bytes:
         self._chunks.append(data)
-        if self._dialect.ends(data):
+        # A short piece may be the rest of the end, and what is compressed shows its end to nobody.
+        if len(data) < _SHORT_BYTES or self._decoder is not None or self._dialect.ends(data):
             self._fold()
             if self._call.complete:
                 self._finish()
@@ -145,16 +171,28 @@ class Meter:
 
     def ended(self) -> None:
         """The body was read to its end."""
-        if not self._done:
-            self._read_rest()
-            self._finish()
+        if self._done:
+            return
+        self._read_rest()
+        call = self._call
+        if call.stream and self._dialect.finishes and not call.complete and not any(call.finish_reasons.values()):
+            call.fail("_OTHER", "the stream ended before the answer did")
+        self._finish()
+
+    def let_go(self) -> None:
+        """The reader closes the response: it is through, or has had enough, or an error is on its way through it."""
+        error = sys.exception()
+        if error is None or error is self._handling:
+            self.closed()
+        else:
+            self.failed(error)
 
     def closed(self) -> None:
         """The reader let go. Without the protocol's own end in what was read, the stream was abandoned."""
         if self._done:
             return
         self._read_rest()
-        if self._call.stream and not self._call.complete and not self._call.error_type:
+        if self._call.stream and self._status < 400 and not self._call.complete:
             self._call.fail("_OTHER", "abandoned stream")
         self._finish()
 
@@ -173,7 +211,7 @@ class Meter:
     def __del__(self) -> None:
         # Nobody closed it. The interpreter may be half gone by now, so nothing may escape.
         try:
-            if not self._done:
+            if not self._done and self._process == _process:  # a forked child drops what is its parent's to tell
                 self.closed()
         except Exception:
             return
@@ -232,20 +270,25 @@ class Meter:
             faults.count("meter.read", error)
 
     def _read_frame(self, frame: Frame) -> None:
+        """Read one message. Whatever is wrong with it, the next one is read too."""
         call = self._call
         body: Any = None
         if frame.data != b"[DONE]":
             try:
                 body = load(frame.data, prose=call.content is not None or self._dialect.wraps)
-            except ValueError:
+            except (ValueError, RecursionError) as error:
                 if call.stream:
-                    faults.count("meter.malformed_event")
+                    faults.count("meter.malformed_event", error)
                 return
-        if isinstance(body, list):
-            for item in body:
-                self._dialect.read(call, item, frame)
-            return
-        self._dialect.read(call, body, frame)
+        for message in body if isinstance(body, list) else (body,):
+            try:
+                self._dialect.read(call, message, frame)
+            except Exception as error:
+                faults.count("meter.read_message", error)
+                if call.content is not None:  # content that we do not understand must not cost the tokens
+                    call.content = None
+                    self._read_frame(frame)
+                    return
 
     def _finish(self) -> None:
         if self._done:
@@ -270,7 +313,7 @@ def _stream_keeper(chunks: list[bytes], fold: Callable[[], None]) -> Callable[[b
 
     def keep(data: bytes) -> bytes:
         keep_chunk(data)
-        if len(chunks) > _FOLD_CHUNKS:
+        if len(chunks) > _FOLD_CHUNKS or len(data) > _LARGE_BYTES:
             fold()
         return data
 

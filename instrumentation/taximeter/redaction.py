@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from taximeter import faults
-from taximeter.call import Content
+from taximeter.call import Content, Message, Part
 from taximeter.settings import Settings
 
 __all__ = ["REDACTED", "redacted", "redacted_content"]
@@ -21,53 +21,50 @@ def redacted(value: Any, settings: Settings) -> Any:
 
 
 def redacted_content(content: Content, settings: Settings) -> Content:
+    """The same content. What makes a message a message stays; all that somebody wrote in it passes."""
+    if not settings.redact_patterns and settings.redact is None:
+        return content
     return Content(
-        system=redacted(content.system, settings),
-        input=redacted(content.input, settings),
-        output=redacted(content.output, settings),
-        tools=redacted(content.tools, settings),
+        system=[_part(part, settings) for part in content.system],
+        input=[_message(message, settings) for message in content.input],
+        output=[_message(message, settings) for message in content.output],
+        tools=[_shaped(tool, ("type",), settings) for tool in content.tools],
     )
+
+
+def _message(message: Message, settings: Settings) -> Message:
+    said = _shaped({**message, "parts": None}, ("role", "parts", "finish_reason"), settings)
+    return {**said, "parts": [_part(part, settings) for part in message["parts"]]}
+
+
+def _part(part: Part, settings: Settings) -> Part:
+    if part.get("type") == "blob" and part.get("modality") in _MEDIA:
+        return part  # a picture or a sound has no text to look at
+    return _shaped(part, ("type", "modality", "mime_type"), settings)
+
+
+_MEDIA = ("image", "audio", "video")
+
+
+def _shaped(value: dict[str, Any], kept: tuple[str, ...], settings: Settings) -> dict[str, Any]:
+    """An object whose keys are ours, and whose values are the user's but for those kept."""
+    return {key: item if key in kept else _walk(item, settings) for key, item in value.items()}
 
 
 def _walk(value: Any, settings: Settings) -> Any:
     if isinstance(value, str):
         return _text(value, settings)
     if isinstance(value, dict):
-        # A part's kind and a message's role are ours, not the user's.
-        return {
-            key if key in _SHAPE else _walk(key, settings): item if key in ("type", "role") else _walk(item, settings)
-            for key, item in value.items()
-        }
+        return {_walk(key, settings): _walk(item, settings) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_walk(item, settings) for item in value]
     if isinstance(value, bytes):
-        return _bytes(value, settings)
-    if value is None or isinstance(value, (bool, int, float)):
+        return _text(value.decode("utf-8", "surrogateescape"), settings).encode("utf-8", "surrogateescape")
+    if value is None or isinstance(value, bool):
         return value
-    return _text(str(value), settings)
-
-
-_SHAPE = frozenset(
-    {
-        "type",
-        "role",
-        "parts",
-        "content",
-        "name",
-        "finish_reason",
-        "id",
-        "arguments",
-        "response",
-        "modality",
-        "mime_type",
-        "uri",
-        "file_id",
-        "description",
-        "parameters",
-        "server_tool_call",
-        "server_tool_call_response",
-    }
-)
+    as_text = str(value)  # a number can be a card's
+    passed = _text(as_text, settings)
+    return value if passed == as_text and isinstance(value, (int, float)) else passed
 
 
 def _text(value: str, settings: Settings) -> str:
@@ -83,11 +80,3 @@ def _text(value: str, settings: Settings) -> str:
             faults.count("redact.failed")
             return REDACTED
     return value
-
-
-def _bytes(value: bytes, settings: Settings) -> bytes:
-    """A document that is text is treated as text; pictures and sounds pass."""
-    try:
-        return _text(value.decode(), settings).encode()
-    except UnicodeDecodeError:
-        return value

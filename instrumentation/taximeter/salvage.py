@@ -25,6 +25,6 @@ def salvage(piece: bytes) -> dict[str, Any]:
     for match in _OBJECTS.finditer(piece):
         try:
             found[match[1].decode()] = decoder.raw_decode(piece[match.end() :].decode("utf-8", "replace"))[0]
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return found

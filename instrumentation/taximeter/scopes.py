@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import cache, wraps
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache, partial, wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
@@ -26,6 +27,7 @@ from taximeter.settings import Settings
 if TYPE_CHECKING:
     from opentelemetry.util.genai.handler import TelemetryHandler
     from opentelemetry.util.genai.invocation import GenAIInvocation
+    from opentelemetry.util.genai.types import Error
 
 __all__ = ["Scope", "agent", "tool", "workflow"]
 
@@ -56,7 +58,10 @@ class Scope:
         invocation, self._invocation = self._invocation, None
         try:
             if invocation is not None:
-                invocation.stop() if error is None else invocation.fail(error)
+                if error is None or isinstance(error, GeneratorExit):  # a generator that is closed has not failed
+                    invocation.stop()
+                else:
+                    invocation.fail(_told(error))
         except Exception as fault:
             faults.count("scopes.close", fault)
 
@@ -73,7 +78,16 @@ class Scope:
         return cast("F", _wrapped(self, function))
 
     def _fresh(self, function: Callable[..., Any]) -> Scope:
-        return Scope(self._open, self._name or function.__qualname__, records_call=self._records_call)
+        name = self._name or getattr(function, "__name__", None) or type(function).__name__
+        return Scope(self._open, name, records_call=self._records_call)
+
+    def _between(self) -> None:
+        """Give the caller's own context back: a generator waits."""
+        if self._invocation is not None:
+            self._invocation.suspend()
+
+    def _going_on(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._invocation is None else self._invocation.activate()
 
     def _record(self, field: str, make: Callable[[], Any]) -> None:
         """Keep a tool's arguments or result, if content is captured."""
@@ -87,7 +101,8 @@ class Scope:
 
 def _wrapped(scope: Scope, function: Callable[..., Any]) -> Callable[..., Any]:
     def arguments(args: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
-        return dict(inspect.signature(function).bind(*args, **named).arguments)
+        bound = inspect.signature(function).bind(*args, **named).arguments
+        return {name: value for name, value in bound.items() if name not in ("self", "cls")}
 
     if inspect.isasyncgenfunction(function):
 
@@ -95,8 +110,22 @@ def _wrapped(scope: Scope, function: Callable[..., Any]) -> Callable[..., Any]:
         async def async_generating(*args: Any, **named: Any) -> Any:
             with scope._fresh(function) as running:
                 running._record("arguments", lambda: arguments(args, named))
-                async for item in function(*args, **named):
-                    yield item
+                running._between()
+                inner = function(*args, **named)
+                step = inner.__anext__()
+                while True:
+                    try:
+                        with running._going_on():
+                            item = await step
+                    except StopAsyncIteration:
+                        return
+                    try:
+                        step = inner.asend((yield item))
+                    except GeneratorExit:
+                        await inner.aclose()
+                        raise
+                    except BaseException as error:
+                        step = inner.athrow(error)
 
         return async_generating
     if inspect.iscoroutinefunction(function):
@@ -116,7 +145,22 @@ def _wrapped(scope: Scope, function: Callable[..., Any]) -> Callable[..., Any]:
         def generating(*args: Any, **named: Any) -> Any:
             with scope._fresh(function) as running:
                 running._record("arguments", lambda: arguments(args, named))
-                return (yield from function(*args, **named))
+                running._between()
+                inner = function(*args, **named)
+                step = partial(next, inner)
+                while True:
+                    try:
+                        with running._going_on():
+                            item = step()
+                    except StopIteration as ended:
+                        return ended.value
+                    try:
+                        step = partial(inner.send, (yield item))
+                    except GeneratorExit:
+                        inner.close()
+                        raise
+                    except BaseException as error:
+                        step = partial(inner.throw, error)
 
         return generating
 
@@ -129,6 +173,15 @@ def _wrapped(scope: Scope, function: Callable[..., Any]) -> Callable[..., Any]:
             return result
 
     return calling
+
+
+def _told(error: BaseException) -> Error:
+    """An error in the words that may be told."""
+    from opentelemetry.util.genai.types import Error
+
+    told = Error.from_exception(error)
+    told.message = redacted(told.message, metering().settings)
+    return told
 
 
 def _plain(value: Any) -> Any:

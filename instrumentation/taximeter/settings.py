@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-__all__ = ["Redactor", "Settings"]
+__all__ = ["Redactor", "Settings", "explain_capture_mode"]
 
 _log = logging.getLogger("taximeter")
 _TRUE = ("1", "true", "yes", "on")
@@ -41,14 +41,26 @@ class Settings:
     def from_environment(
         cls, *, redact: Redactor | None = None, redact_patterns: Iterable[str] = (), baggage: bool | None = None
     ) -> Settings:
-        """The environment's settings, with those that were given in code on top. ValueError for a bad pattern."""
-        patterns = [*redact_patterns, *filter(None, os.environ.get("TAXIMETER_REDACT_PATTERNS", "").splitlines())]
+        """The environment's settings, with those given in code on top. ValueError for a bad pattern in code."""
         return cls(
-            redact_patterns=tuple(_compiled(pattern) for pattern in patterns),
+            redact_patterns=(*map(_compiled, redact_patterns), *_patterns_of_environment()),
             redact=redact,
             baggage=_flag("TAXIMETER_BAGGAGE") if baggage is None else baggage,
             chunk_metric=_flag("TAXIMETER_CHUNK_METRIC"),
         )
+
+
+_EVERYTHING = re.compile(r"(?s).+")
+
+
+def _patterns_of_environment() -> tuple[re.Pattern[str], ...]:
+    """One a line. Nobody is there to read an exception, so with a bad one among them all content is redacted."""
+    lines = [line for line in os.environ.get("TAXIMETER_REDACT_PATTERNS", "").splitlines() if line]
+    try:
+        return tuple(map(_compiled, lines))
+    except ValueError as error:
+        _log.error("TAXIMETER_REDACT_PATTERNS: %s. All captured content will be redacted.", error)
+        return (_EVERYTHING,)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

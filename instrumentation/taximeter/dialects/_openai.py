@@ -282,7 +282,10 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
             file = obj(part.get("file")) or part
             return media("document", url=file.get("file_data") or file.get("file_url"), file=file.get("file_id"))
         case "thinking" | "reasoning":
-            return {"type": "reasoning", "content": "".join(t["content"] for t in parts_of(part.get("thinking")))}
+            return {
+                "type": "reasoning",
+                "content": "".join(t.get("content", "") for t in parts_of(part.get("thinking"))),
+            }
         case _:
             return {"type": kind}
 

@@ -70,6 +70,7 @@ DIALECT = Dialect(
     provider="anthropic",
     endpoints=("/messages", "/complete", *_VERTEX),
     open=_open,
+    finishes=True,
     read=_read,
     telling=(*TELLING, b'"completion"'),
     ends=ends,

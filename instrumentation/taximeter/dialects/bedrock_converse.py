@@ -81,16 +81,30 @@ def _read(call: Call, body: Any, frame: Frame) -> None:
         _read_answer(call, call.content, event, body)
 
 
+_COUNTS = {
+    "fresh": ("inputTokens", "inputTokenCount"),
+    "output": ("outputTokens", "outputTokenCount"),
+    "read": ("cacheReadInputTokens", "cacheReadInputTokenCount"),
+    "write": ("cacheWriteInputTokens", "cacheWriteInputTokenCount"),
+}
+
+
 def read_usage(call: Call, usage: dict[str, Any]) -> None:
-    """`inputTokens` leaves the cache out. Nova spells the cache counts another way, and some answers have both."""
+    """`inputTokens` leaves the cache out. Nova spells the cache counts another way, and some answers have both.
+
+    What an earlier message said stands until a later one says otherwise.
+    """
     if not usage:
         return
+    known = call.state.setdefault("aws usage", {})
+    for field, names in _COUNTS.items():
+        if (count := _either(usage, *names)) is not None:
+            known[field] = count
     mine = call.usage
-    mine.cache_read_tokens = _either(usage, "cacheReadInputTokens", "cacheReadInputTokenCount")
-    mine.cache_write_tokens = _either(usage, "cacheWriteInputTokens", "cacheWriteInputTokenCount")
-    fresh = _either(usage, "inputTokens", "inputTokenCount")
-    mine.input_tokens = None if fresh is None else total(fresh, mine.cache_read_tokens, mine.cache_write_tokens)
-    mine.output_tokens = _either(usage, "outputTokens", "outputTokenCount")
+    mine.cache_read_tokens, mine.cache_write_tokens = known.get("read"), known.get("write")
+    if (fresh := known.get("fresh")) is not None:
+        mine.input_tokens = total(fresh, mine.cache_read_tokens, mine.cache_write_tokens)
+    mine.output_tokens = known.get("output")
     for detail in items(usage.get("cacheDetails")):
         if (ttl := text(detail.get("ttl"))) and (count := integer(detail.get("inputTokens"))):
             call.attributes[f"taximeter.usage.cache_write_{ttl}_tokens"] = count
@@ -177,6 +191,7 @@ DIALECT = Dialect(
     provider="aws.bedrock",
     endpoints=_ENDPOINTS,
     open=_open,
+    finishes=True,
     read=_read,
     answer=read_error_type,
     telling=(b"messageS", b"metadata", b"xception", b":error-code"),

@@ -125,10 +125,7 @@ def _read_family(call: Call, body: dict[str, Any]) -> None:
     call.response_id = text(body.get("id")) or text(body.get("response_id")) or call.response_id
     nova = obj(body.get("usage")) or obj(obj(body.get("metadata")).get("usage"))
     if nova:
-        before = call.usage.output_tokens
         read_usage(call, nova)
-        if call.usage.output_tokens is None:  # a guardrail's answer counts its input only
-            call.usage.output_tokens = before
     stop = obj(body.get("messageStop"))
     reason = (
         text(body.get("stopReason"))

@@ -11,7 +11,7 @@ from typing import Any
 from taximeter.call import Call, Content
 from taximeter.dialect import Dialect, WireRequest
 from taximeter.dialects import openai_chat
-from taximeter.dialects._fields import arguments, integer, items, number, obj, strings, text
+from taximeter.dialects._fields import arguments, integer, items, more_than_one, number, obj, strings, text
 from taximeter.dialects._openai import append_piece, read_messages, read_tools
 from taximeter.framing import Frame
 
@@ -35,6 +35,8 @@ def _open(request: WireRequest) -> Call | None:
     body = request.json()
     if not any(key in body for key in _ASKS):
         return None
+    if "model" not in body and "cohere" not in request.host + request.headers.get("user-agent", "").lower():
+        return None  # it may be left out there, and only there
     call = Call(_OPERATIONS[request.path[request.path.rindex("/") :]], text(body.get("model")))
     call.stream = body.get("stream") is True
     call.max_tokens = integer(body.get("max_tokens"))
@@ -45,8 +47,7 @@ def _open(request: WireRequest) -> Call | None:
     call.presence_penalty = number(body.get("presence_penalty"))
     call.stop_sequences = strings(body.get("stop_sequences"))
     call.seed = integer(body.get("seed"))
-    choices = integer(body.get("num_generations"))
-    call.choice_count = choices if choices != 1 else None
+    call.choice_count = more_than_one(body.get("num_generations"))
     call.conversation_id = text(body.get("conversation_id"))
     call.output_type = {"json_object": "json", "text": "text"}.get(
         text(obj(body.get("response_format")).get("type")) or ""
@@ -204,6 +205,7 @@ DIALECT = Dialect(
     provider="cohere",
     endpoints=_ENDPOINTS,
     open=_open,
+    finishes=True,
     read=_read,
     telling=(
         b"message-",

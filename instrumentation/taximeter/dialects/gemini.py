@@ -7,7 +7,7 @@ from typing import Any
 
 from taximeter.call import Call, Content
 from taximeter.dialect import Dialect, WireRequest
-from taximeter.dialects._fields import integer, items, number, obj, strings, text, total
+from taximeter.dialects._fields import integer, items, more_than_one, number, obj, strings, text, total
 from taximeter.dialects._openai import media
 from taximeter.framing import Frame
 
@@ -63,8 +63,7 @@ def _open_images(body: dict[str, Any], model: str | None) -> Call | None:
     if not any("prompt" in instance for instance in items(body.get("instances"))):
         return None
     call = Call("image_generation", model, output_type="image")
-    count = integer(obj(body.get("parameters")).get("sampleCount"))
-    call.choice_count = count if count != 1 else None
+    call.choice_count = more_than_one(obj(body.get("parameters")).get("sampleCount"))
     return call
 
 
@@ -77,8 +76,7 @@ def _read_config(call: Call, config: dict[str, Any]) -> None:
     call.stop_sequences = strings(_either(config, "stopSequences", "stop_sequences"))
     call.frequency_penalty = number(_either(config, "frequencyPenalty", "frequency_penalty"))
     call.presence_penalty = number(_either(config, "presencePenalty", "presence_penalty"))
-    choices = integer(_either(config, "candidateCount", "candidate_count"))
-    call.choice_count = choices if choices != 1 else None
+    call.choice_count = more_than_one(_either(config, "candidateCount", "candidate_count"))
     thinking = obj(_either(config, "thinkingConfig", "thinking_config"))
     call.reasoning_level = text(_either(thinking, "thinkingLevel", "thinking_level"))
     mime = text(_either(config, "responseMimeType", "response_mime_type"))

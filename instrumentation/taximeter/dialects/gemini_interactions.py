@@ -21,8 +21,10 @@ def _open(request: WireRequest) -> Call | None:
         interaction = request.segment("interactions")
         if interaction is None or not request.path.endswith(f"/{interaction}"):
             return None
+        if not request.host.endswith("googleapis.com") and "google-genai" not in request.headers.get("user-agent", ""):
+            return None
         return Call("fetch_response", fetched=True, response_id=interaction)
-    if not request.path.endswith(_ENDPOINT) or "input" not in body:
+    if not request.path.endswith(_ENDPOINT) or "input" not in body or not {"model", "agent"} & body.keys():
         return None
     call = Call("generate_content", text(body.get("model")) or text(body.get("agent")))
     call.stream = body.get("stream") is True

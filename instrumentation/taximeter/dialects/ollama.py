@@ -98,6 +98,7 @@ DIALECT = Dialect(
     provider="ollama",
     endpoints=tuple(_OPERATIONS),
     open=_open,
+    finishes=True,
     read=_read,
     telling=(b'"done":true', b'"done": true', b'"error"'),
     ends=_ends,

@@ -5,6 +5,7 @@ Each look at a batch says the same again, so its id is the response id: whoever 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from taximeter.call import Call
@@ -16,6 +17,7 @@ from taximeter.framing import Frame
 __all__ = ["DIALECT"]
 
 _ENDPOINT = "/batches"
+_BATCH = re.compile(r"/batches/batch[^/]+$")
 
 
 def _open(request: WireRequest) -> Call | None:
@@ -26,7 +28,7 @@ def _open(request: WireRequest) -> Call | None:
     if request.method == "POST":
         if not request.path.endswith(_ENDPOINT) or not shaped(request, "input_file_id", "completion_window"):
             return None
-    elif request.segment("batches") is None or not request.path.endswith(f"/{request.segment('batches')}"):
+    elif not _BATCH.search(request.path):
         return None
     call = Call("batch", response_id=request.segment("batches"))
     call.attributes["taximeter.processing"] = "batch"

@@ -80,7 +80,7 @@ def _read_choice(call: Call, content: Content, index: int, choice: dict[str, Any
         read_messages(alone, [message])
         content.output += [{**said, "finish_reason": choice.get("finish_reason")} for said in alone.input]
         return
-    delta = obj(choice.get("delta")) or obj(choice.get("message"))
+    delta = obj(choice.get("delta"))
     said = call.state.get(index)
     if said is None:
         said = call.state[index] = {"role": "assistant", "parts": [], "finish_reason": None}
@@ -101,10 +101,11 @@ def _read_choice(call: Call, content: Content, index: int, choice: dict[str, Any
             parts.append(part)
         part["id"] = part["id"] or text(called.get("id"))
         part["name"] = part["name"] or text(function.get("name")) or ""
-        part["arguments"] += text(function.get("arguments")) or ""
+        if isinstance(part["arguments"], str):
+            part["arguments"] += text(function.get("arguments")) or ""
     if call.finish_reasons.get(index):
         for part in parts:
-            if part["type"] == "tool_call":
+            if part["type"] == "tool_call" and isinstance(part["arguments"], str):
                 part["arguments"] = arguments(part["arguments"])
 
 
@@ -113,6 +114,7 @@ DIALECT = Dialect(
     provider="openai",
     endpoints=("/chat/completions", "/fim/completions", "/agents/completions"),
     open=_open,
+    finishes=True,
     read=_read,
     telling=(b'_reason":"', b'_reason": "', b'_tokens"', b'"error"', b"[DONE]"),
 )

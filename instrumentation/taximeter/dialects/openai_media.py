@@ -9,7 +9,7 @@ from typing import Any
 
 from taximeter.call import Call
 from taximeter.dialect import Dialect, WireRequest
-from taximeter.dialects._fields import integer, number, obj, text
+from taximeter.dialects._fields import integer, more_than_one, number, obj, text
 from taximeter.dialects._openai import read_error, read_identity, read_usage
 from taximeter.framing import Frame
 
@@ -33,8 +33,7 @@ def _open(request: WireRequest) -> Call | None:
     body = request.json()
     call = Call(operation, text(body.get("model")) or request.segment("deployments"), output_type=output_type)
     call.stream = body.get("stream") in (True, "true", "True") or body.get("stream_format") == "sse"
-    choices = integer(body.get("n"))
-    call.choice_count = choices if choices != 1 else None
+    call.choice_count = more_than_one(body.get("n"))
     if operation == "speech" and (spoken := text(body.get("input"))):
         call.attributes["taximeter.usage.characters"] = len(spoken)
     return call

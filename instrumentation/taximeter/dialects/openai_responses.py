@@ -60,9 +60,9 @@ def _open(request: WireRequest) -> Call | None:
 
 def _open_fetch(request: WireRequest) -> Call | None:
     """GET /responses/ID: what an earlier call produced. It has been paid for; it is not counted again."""
-    response_id = request.segment("responses")
-    if response_id is None or not request.path.endswith(f"/responses/{response_id}"):
-        return None
+    response_id = request.segment("responses") or ""
+    if not response_id.startswith("resp") or not request.path.endswith(f"/responses/{response_id}"):
+        return None  # surveys have responses too
     call = Call("fetch_response", fetched=True, response_id=response_id)
     call.attributes["openai.api.type"] = "responses"
     call.stream = "stream=true" in request.query
@@ -151,6 +151,7 @@ DIALECT = Dialect(
     methods=("POST", "GET"),
     ids=True,
     open=_open,
+    finishes=True,
     read=_read,
     telling=(b'"response":', b'"error"', b"[DONE]"),
     ends=_ends,

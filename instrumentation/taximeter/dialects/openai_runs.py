@@ -16,8 +16,8 @@ from taximeter.framing import Frame
 
 __all__ = ["DIALECT"]
 
-_CREATE = re.compile(r"/threads(?:/[^/]+)?/runs$|/threads/[^/]+/runs/[^/]+/submit_tool_outputs$")
-_FETCH = re.compile(r"/threads/[^/]+/runs/([^/]+)$")
+_CREATE = re.compile(r"/threads(?:/[^/]+)?/runs$|/threads/thread_[^/]+/runs/run_[^/]+/submit_tool_outputs$")
+_FETCH = re.compile(r"/threads/thread_[^/]+/runs/(run_[^/]+)$")
 
 
 def _open(request: WireRequest) -> Call | None:
@@ -27,6 +27,8 @@ def _open(request: WireRequest) -> Call | None:
     if not _CREATE.search(request.path):
         return None
     body = request.json()
+    if not {"assistant_id", "tool_outputs"} & body.keys():
+        return None  # others have threads and runs too
     call = Call("run", text(body.get("model")), stream=body.get("stream") is True)
     call.temperature = number(body.get("temperature"))
     call.top_p = number(body.get("top_p"))

@@ -41,10 +41,11 @@ class Patches:
     def replace(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         """Put `make(original)` in the place of `owner.name`, once."""
         original = owner.__dict__[name] if name in vars(owner) else getattr(owner, name)
-        if getattr(original, "_taximeter", False):
+        # A wrapper that somebody put around ours carries our mark on, but is not what it points to.
+        if getattr(original, "_taximeter", None) is original:
             return
         replacement: Any = update_wrapper(make(original), original)
-        replacement._taximeter = True
+        replacement._taximeter = replacement
         setattr(owner, name, replacement)
 
         def undo() -> None:

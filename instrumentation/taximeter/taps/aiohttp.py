@@ -6,8 +6,7 @@ of ours. aiohttp has undone the content encoding by then, unless it was told not
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
@@ -43,7 +42,7 @@ def install(module: Any, metering: Metering, patches: Patches) -> None:
     def close_tap(close: Callable[..., Any]) -> Callable[..., Any]:
         def closed(self: Any) -> Any:
             if (meter := meters.get(id(getattr(self, "content", None)))) is not None:
-                meter.closed()
+                meter.let_go()
             return close(self)
 
         return closed
@@ -59,10 +58,13 @@ def _meter(metering: Metering, session: Any, method: str, str_or_url: Any, optio
         method = method.upper()
         if not metering.wants(method, url.path):
             return None
-        headers = {str(name).lower(): str(value) for name, value in dict(options.get("headers") or {}).items()}
+        # An iterator of headers is the client's to read, once.
+        given = options.get("headers")
+        pairs = given.items() if isinstance(given, Mapping) else given if isinstance(given, (list, tuple)) else ()
+        headers = {str(name).lower(): str(value) for name, value in pairs}
         for name, value in session.headers.items():
             headers.setdefault(str(name).lower(), str(value))
-        body, form = _body(options)
+        body, form = _body(session, options)
         return metering.start(
             method=method,
             host=url.host or "",
@@ -78,9 +80,9 @@ def _meter(metering: Metering, session: Any, method: str, str_or_url: Any, optio
         return None
 
 
-def _body(options: dict[str, Any]) -> tuple[bytes | None, dict[str, str] | None]:
+def _body(session: Any, options: dict[str, Any]) -> tuple[bytes | None, dict[str, str] | None]:
     if (value := options.get("json")) is not None:
-        return json.dumps(value).encode(), None
+        return session._json_serialize(value).encode(), None
     data = options.get("data")
     if isinstance(data, (bytes, bytearray)):
         return bytes(data), None

@@ -6,7 +6,6 @@ of the response is seen by standing between its stream and whoever reads it.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -113,15 +112,6 @@ def _read_decoded(response: Any, meter: Meter) -> None:
     meter.ended()
 
 
-def _let_go(meter: Meter) -> None:
-    """The reader closes the response: because it is through, because it has had enough, or because of an error."""
-    error = sys.exception()
-    if error is None:
-        meter.closed()
-    else:
-        meter.failed(error)
-
-
 def _streams(module: Any) -> tuple[Callable[[Any, Meter], Any], Callable[[Any, Meter], Any]]:
     """The two streams that pass bytes on and tell the meter; of the library's own kinds, because clients check."""
 
@@ -146,7 +136,7 @@ def _streams(module: Any) -> tuple[Callable[[Any, Meter], Any], Callable[[Any, M
             yield from ()
 
         def close(self) -> None:
-            _let_go(self._meter)
+            self._meter.let_go()
             self._stream.close()
 
         def __getattr__(self, name: str) -> Any:
@@ -170,7 +160,7 @@ def _streams(module: Any) -> tuple[Callable[[Any, Meter], Any], Callable[[Any, M
             meter.ended()
 
         async def aclose(self) -> None:
-            _let_go(self._meter)
+            self._meter.let_go()
             await self._stream.aclose()
 
         def __getattr__(self, name: str) -> Any:

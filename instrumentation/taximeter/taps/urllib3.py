@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from weakref import ref
 
 from taximeter import faults
 from taximeter.metering import Metering
@@ -43,16 +45,18 @@ def _meter(
 ) -> Meter | None:
     try:
         path, _, query = url.partition("?")
+        host, port = pool.host.strip("[]"), pool.port
         if "://" in path:  # through a proxy, the whole address stands in the request line
-            path = "/" + path.partition("://")[2].partition("/")[2]
+            address = urlsplit(path)
+            path, host, port = address.path, address.hostname or host, address.port
         if not metering.wants(method, path):
             return None
         body = args[0] if args else options.get("body")
         given = (args[1] if len(args) > 1 else options.get("headers")) or {}
         return metering.start(
             method=method,
-            host=pool.host.strip("[]"),
-            port=None if pool.port in (80, 443) else pool.port,
+            host=host,
+            port=None if port in (80, 443) else port,
             path=path,
             query=query,
             headers={str(name).lower(): _text(value) for name, value in given.items()},
@@ -77,7 +81,7 @@ def _text(value: Any) -> str:
 def _watch(response: Any, meter: Meter) -> None:
     try:
         body = getattr(response, "_body", None)
-        if isinstance(body, bytes) and body:  # preloaded, and decoded
+        if isinstance(body, bytes):  # preloaded, and decoded
             meter.answered(response.status, response.headers, decoded=True)
             meter.first(body)
             meter.ended()
@@ -89,18 +93,17 @@ def _watch(response: Any, meter: Meter) -> None:
 
 
 class _Seen:
-    """Stands in front of the methods of one response through which all its bytes, and its end, must pass."""
+    """Stands in front of the methods of one response through which all its bytes, and its end, must pass.
+
+    The response holds it, and not the other way round, so that a response that is forgotten is freed at once.
+    """
 
     def __init__(self, response: Any, meter: Meter) -> None:
-        self._response = response
+        self._response = ref(response)
+        self._kind = type(response)
         self._meter = meter
         self._reading = False
         self._released = False
-        self._raw_read = response._raw_read
-        self._handle_chunk = response._handle_chunk
-        self._update_chunk_length = response._update_chunk_length
-        self._release_conn = response.release_conn
-        self._close = response.close
         response._raw_read = self.raw_read
         response._handle_chunk = self.handle_chunk
         response._update_chunk_length = self.update_chunk_length
@@ -108,17 +111,17 @@ class _Seen:
         response.close = self.close
 
     def raw_read(self, *args: Any, **options: Any) -> Any:
-        data = self._watched(self._raw_read, *args, **options)
-        if self._released or not data or self._response.length_remaining == 0:
+        data = self._watched(self._kind._raw_read, *args, **options)
+        if self._released or not data or getattr(self._response(), "length_remaining", None) == 0:
             self._meter.ended()
         return data
 
     def handle_chunk(self, *args: Any) -> Any:
-        return self._watched(self._handle_chunk, *args)
+        return self._watched(self._kind._handle_chunk, *args)
 
     def update_chunk_length(self) -> None:
-        self._watched(self._update_chunk_length)
-        if self._response.chunk_left == 0:
+        self._watched(self._kind._update_chunk_length)
+        if getattr(self._response(), "chunk_left", None) == 0:
             self._meter.ended()
 
     def release_conn(self) -> Any:
@@ -126,17 +129,17 @@ class _Seen:
         if self._reading:
             self._released = True
         else:
-            self._meter.closed()
-        return self._release_conn()
+            self._meter.let_go()
+        return self._kind.release_conn(self._response())
 
     def close(self) -> Any:
-        self._meter.closed()
-        return self._close()
+        self._meter.let_go()
+        return self._kind.close(self._response())
 
     def _watched(self, read: Callable[..., Any], *args: Any, **options: Any) -> Any:
         self._reading = True
         try:
-            data = read(*args, **options)
+            data = read(self._response(), *args, **options)
         except BaseException as error:
             self._meter.failed(error)
             raise
