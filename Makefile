@@ -27,6 +27,7 @@ bench: $(VENV)/.ready  ## what metering costs, side by side with the other instr
 	$(VENV)/bin/python bench/overhead.py
 	$(VENV)/bin/python bench/overhead.py taximeter --content
 	$(VENV)/bin/python bench/startup.py
+	$(VENV)/bin/python bench/emission.py
 
 test-lowest:  ## the tests of the meter on the oldest versions that it allows
 	$(PYTHON) -m venv .venv-lowest

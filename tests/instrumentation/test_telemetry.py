@@ -449,3 +449,117 @@ def test_public_names_are_those_in_all() -> None:
     public = {name for name, value in vars(taximeter).items() if not name.startswith("_")}
     modules = {name for name in public if type(getattr(taximeter, name)).__name__ == "module"}
     assert (public - modules - {"annotations"}) | {"__version__"} == set(taximeter.__all__)
+
+
+def test_a_generator_does_not_leave_its_span_in_the_callers_code(meter: Telemetry) -> None:
+    from opentelemetry import trace
+
+    @taximeter.workflow("steps")
+    def steps() -> Iterator[int]:
+        yield 1
+        yield 2
+
+    tracer = meter.tracer_provider.get_tracer("app")
+    walking = steps()
+    with tracer.start_as_current_span("mine") as mine:
+        assert next(walking) == 1
+        assert trace.get_current_span() is mine
+        walking.close()  # type: ignore[attr-defined]
+        assert trace.get_current_span() is mine
+    assert [(span.name, span.status.status_code) for span in meter.spans] == [
+        ("invoke_workflow steps", StatusCode.UNSET),
+        ("mine", StatusCode.UNSET),
+    ]
+
+
+def test_what_is_sent_to_an_async_generator_arrives(meter: Telemetry) -> None:
+    @taximeter.tool
+    async def echo() -> AsyncIterator[str]:
+        got = "first"
+        while True:
+            got = yield got
+
+    async def main() -> list[str]:
+        echoing: Any = echo()
+        said = [await anext(echoing), await echoing.asend("one")]
+        await echoing.aclose()
+        return said
+
+    assert asyncio.run(main()) == ["first", "one"]
+    assert len(meter.spans) == 1
+
+
+def test_a_tools_error_is_redacted(switch_on: Callable[..., None], telemetry: Telemetry) -> None:
+    switch_on(redact_patterns=[r"\d{16}"])
+
+    @taximeter.tool
+    def pay() -> None:
+        raise ValueError("declined 4111111111111111")
+
+    with pytest.raises(ValueError, match="4111111111111111"):
+        pay()
+    assert telemetry.spans[0].status.description == "declined [redacted]"
+
+
+def test_no_key_and_no_number_is_a_way_around_redaction(
+    capture: Any, switch_on: Callable[..., None], telemetry: Telemetry
+) -> None:
+    capture("SPAN_ONLY")
+    switch_on(redact_patterns=["secret", r"\d{16}"])
+
+    class Client:
+        key = "secret"
+
+        @taximeter.tool
+        def pay(self, order: dict[str, Any]) -> dict[str, Any]:
+            return order
+
+    order = {"type": "secret", "role": "secret", "secret": "x", "card": 4111111111111111, "n": 5, "b": b"secret\xff"}
+    Client().pay(order)
+    said = repr(dict(telemetry.spans[0].attributes or {}))
+    assert "secret" not in said
+    assert "4111111111111111" not in said
+    assert '"n":5' in said.replace(" ", "")
+
+
+def test_parts_that_only_their_provider_knows_do_not_cost_the_span(
+    capture: Any, switch_on: Callable[..., None], telemetry: Telemetry, loopback: Loopback
+) -> None:
+    import httpx
+
+    capture("SPAN_ONLY")
+    switch_on()
+    parts = [{"type": "uri"}, {"type": "blob"}, {"type": "tool_call"}, {"type": "hologram"}]
+    asked = {"model": "m", "messages": [{"role": "user", "content": parts}]}
+    httpx.post(loopback.url + "/v1/chat/completions", json=asked)
+    said = telemetry.span().attributes or {}
+    assert said["gen_ai.usage.input_tokens"] == 120
+    kinds = [part["type"] for part in json.loads(str(said["gen_ai.input.messages"]))[0]["parts"]]
+    assert kinds == ["uri", "blob", "tool_call", "hologram"]
+
+
+def test_redaction_can_be_added_to_a_meter_that_runs(capture: Any, telemetry: Telemetry, loopback: Loopback) -> None:
+    """`opentelemetry-instrument` has switched it on, and cannot be given a function."""
+    capture("SPAN_ONLY")
+    TaximeterInstrumentor().instrument(tracer_provider=telemetry.tracer_provider)
+    taximeter.instrument(redact=lambda text: "-", tracer_provider=telemetry.tracer_provider)
+    ask_openai(loopback)
+    taximeter.uninstrument()
+    assert SECRET not in repr(dict(telemetry.span().attributes or {}))
+
+
+def test_a_bad_pattern_in_the_environment_lets_nothing_out(
+    capture: Any,
+    switch_on: Callable[..., None],
+    telemetry: Telemetry,
+    loopback: Loopback,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    capture("SPAN_ONLY")
+    monkeypatch.setenv("TAXIMETER_REDACT_PATTERNS", "[")
+    switch_on()
+    with taximeter.conversation("c"):
+        ask_openai(loopback)
+    said = telemetry.span().attributes or {}
+    assert SECRET not in repr(dict(said))
+    assert said["gen_ai.usage.input_tokens"] == 120

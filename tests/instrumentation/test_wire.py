@@ -505,3 +505,160 @@ def test_slow_streams_have_their_own_first_chunk(meter: Telemetry, loopback: Loo
     took = time.monotonic() - started
     said = meter.span().attributes or {}
     assert 0.04 < said["gen_ai.response.time_to_first_chunk"] < took  # type: ignore[operator]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The app's own things stay the app's
+
+
+def test_headers_that_can_be_read_once_are_left_to_the_client(meter: Telemetry, loopback: Loopback) -> None:
+    async def ask() -> None:
+        async with aiohttp.ClientSession() as session:
+            headers = (pair for pair in [("authorization", "Bearer k")])
+            async with session.post(loopback.url + PATH, json=asking(), headers=headers) as response:  # type: ignore[arg-type]
+                await response.read()
+
+    asyncio.run(ask())
+    assert loopback.asked[0].headers["authorization"] == "Bearer k"
+
+
+def test_a_fallback_inside_an_except_is_not_blamed_for_the_error(
+    meter: Telemetry, loopback: Loopback, library: Any
+) -> None:
+    try:
+        raise KeyError("the first choice")
+    except KeyError:
+        with library.Client() as client, client.stream("POST", loopback.url + PATH, json=asking()) as response:
+            response.read()
+    assert "error.type" not in (meter.span().attributes or {})
+
+
+def test_a_forgotten_urllib3_response_is_freed_at_once(meter: Telemetry, loopback: Loopback) -> None:
+    import weakref
+
+    gc.disable()
+    try:
+        response = urllib3.PoolManager().request("POST", loopback.url + PATH, json=streaming(), preload_content=False)
+        forgotten = weakref.ref(response)
+        del response
+        assert forgotten() is None
+    finally:
+        gc.enable()
+    assert len(meter.spans) == 1
+
+
+def test_a_cancelled_read_with_aiohttp_is_an_error(meter: Telemetry, loopback: Loopback) -> None:
+    async def ask() -> None:
+        timeout = aiohttp.ClientTimeout(total=0.3)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            async with session.post(loopback.url + PATH, json=streaming("m?pause=0.2")) as response:
+                await response.read()
+
+    with pytest.raises(asyncio.TimeoutError):
+        asyncio.run(ask())
+    assert "Timeout" in str((meter.span().attributes or {})["error.type"])
+
+
+def test_two_calls_in_one_foreign_span_are_two_calls(meter: Telemetry, loopback: Loopback) -> None:
+    tracer = meter.tracer_provider.get_tracer("app")
+
+    async def ask() -> None:
+        async with httpx.AsyncClient() as client:
+            await asyncio.gather(*(client.post(loopback.url + PATH, json=asking("gpt-4o-mini")) for _ in range(2)))
+
+    with tracer.start_as_current_span("ask", attributes={"gen_ai.operation.name": "chat"}):
+        asyncio.run(ask())
+    said = [dict(span.attributes or {}) for span in meter.inference_spans()]
+    assert [one["gen_ai.usage.input_tokens"] for one in said] == [120, 120]
+
+
+def test_switching_on_again_works_under_somebodys_wrapper(telemetry: Telemetry, loopback: Loopback) -> None:
+    import functools
+
+    from taximeter.instrumentor import TaximeterInstrumentor
+
+    meter = TaximeterInstrumentor()
+    meter.instrument(tracer_provider=telemetry.tracer_provider)
+    ours = httpx.Client._send_single_request
+
+    @functools.wraps(ours)
+    def theirs(self: Any, request: Any) -> Any:
+        return ours(self, request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpx.Client, "_send_single_request", theirs)
+        meter.uninstrument()
+        meter.instrument(tracer_provider=telemetry.tracer_provider)
+        httpx.post(loopback.url + PATH, json=asking())
+        meter.uninstrument()
+    assert tokens(telemetry) == (120, 30)
+
+
+def test_others_that_have_responses_batches_and_runs_are_left_alone(meter: Telemetry, loopback: Loopback) -> None:
+    for path in ("/v3/surveys/5/responses/99", "/api/batches/42", "/threads/a/runs/b", "/crm/interactions/7"):
+        httpx.get(loopback.url + path)
+    httpx.post(loopback.url + "/threads/a/runs", json={"input": {}})
+    httpx.post(loopback.url + "/v1/classify", json={"text": "x"})
+    assert meter.spans == []
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="there is no fork on this system")
+def test_a_forked_child_does_not_tell_its_parents_calls(meter: Telemetry, loopback: Loopback) -> None:
+    import os
+
+    client = httpx.Client()
+    response = client.send(
+        client.build_request("POST", loopback.url + PATH, json=streaming("m?pause=0.05")), stream=True
+    )
+    pieces = response.iter_raw()
+    next(pieces)
+    child = os.fork()
+    if child == 0:
+        del pieces, response
+        gc.collect()
+        os._exit(len(meter.spans))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    list(pieces)
+    client.close()
+    assert len(meter.spans) == 1
+
+
+def test_members_of_gzip_are_all_read(meter: Telemetry) -> None:
+    import gzip
+
+    answer = {"id": "c", "model": "m", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4}}
+    body = json.dumps(answer).encode()
+
+    class Body(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield gzip.compress(body[:20]) + gzip.compress(body[20:])
+
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, headers=headers, stream=Body()))
+    with httpx.Client(transport=transport) as client, client.stream("POST", "http://x" + PATH, json=asking()) as got:
+        list(got.iter_raw())
+    assert tokens(meter) == (3, 4)
+
+
+def test_httpx_under_both_names_is_metered_once() -> None:
+    import subprocess
+    import sys
+
+    program = """
+import httpx2
+httpx2.alias_httpx()
+import taximeter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from taximeter_cli.loopback import Loopback
+kept, provider = InMemorySpanExporter(), TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(kept))
+taximeter.instrument(tracer_provider=provider)
+import httpx
+with Loopback() as loopback:
+    httpx.post(loopback.url + "/v1/chat/completions", json={"model": "m", "messages": []})
+print(httpx is httpx2, len(kept.get_finished_spans()))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split()[1] == "1"

@@ -41,11 +41,13 @@ class Patches:
     def replace(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         """Put `make(original)` in the place of `owner.name`, once."""
         original = owner.__dict__[name] if name in vars(owner) else getattr(owner, name)
-        # A wrapper that somebody put around ours carries our mark on, but is not what it points to.
-        if getattr(original, "_taximeter", None) is original:
+        # A wrapper that somebody put around ours carries our mark on, but is not what it points to; and one of ours
+        # that somebody has put back after its time does nothing any more.
+        ours, patches = getattr(original, "_taximeter", (None, None))
+        if ours is original and patches is not None and patches._undo:
             return
         replacement: Any = update_wrapper(make(original), original)
-        replacement._taximeter = replacement
+        replacement._taximeter = (replacement, self)
         setattr(owner, name, replacement)
 
         def undo() -> None:

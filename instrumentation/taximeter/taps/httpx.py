@@ -60,7 +60,8 @@ def install(module: Any, metering: Metering, patches: Patches) -> None:
 def _meter(metering: Metering, request: Any) -> Meter | None:
     try:
         url = request.url
-        path = url.path
+        # Not `url.path`, which is decoded: an ARN in it has slashes of its own, which must not look like ours.
+        path, _, query = url.raw_path.decode("ascii", "replace").partition("?")
         if not metering.wants(request.method, path):
             return None
         body, form = _body(request)
@@ -68,9 +69,8 @@ def _meter(metering: Metering, request: Any) -> Meter | None:
             method=request.method,
             host=url.host,
             port=url.port,
-            # `path` is decoded; an ARN in it has slashes of its own, which must not look like ours.
-            path=url.raw_path.partition(b"?")[0].decode("ascii", "replace"),
-            query=url.query.decode("ascii", "replace"),
+            path=path,
+            query=query,
             headers=request.headers,
             body=body,
             form=form,

@@ -1,0 +1,58 @@
+"""The code in the documentation runs, and its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from taximeter import dialects
+from taximeter.instrumentor import TaximeterInstrumentor
+
+from tests.conftest import Telemetry
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+BLOCKS = [
+    pytest.param(block, id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
+]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_code_runs(block: str, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+    from opentelemetry import trace
+
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", telemetry.tracer_provider)
+    exec(compile(block, "documentation", "exec"), {})
+    TaximeterInstrumentor().uninstrument()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if "://" not in link:
+            assert (page.parent / link).exists(), link
+
+
+def test_every_setting_is_documented() -> None:
+    code = "".join(path.read_text() for path in ROOT.glob("instrumentation/**/*.py"))
+    named = set(re.findall(r'"(TAXIMETER_[A-Z_]+)"', code))
+    assert named == set(re.findall(r"\| `(TAXIMETER_[A-Z_]+)`", (ROOT / "docs/instrumentation.md").read_text()))
+
+
+def test_the_dialect_in_the_documentation_is_one() -> None:
+    block = re.findall(r"```python\n(.*?)```", (ROOT / "docs/dialects.md").read_text(), re.DOTALL)[0]
+    namespace: dict[str, object] = {}
+    exec(compile(block, "dialects.md", "exec"), namespace)
+    from taximeter.dialect import Dialect, WireRequest
+    from taximeter.framing import Frame
+
+    dialect = namespace["DIALECT"]
+    assert isinstance(dialect, Dialect)
+    call = dialect.open(WireRequest("POST", "h", "/v9/think", body=b'{"thought": "x", "engine": "m"}'))
+    assert call is not None
+    dialect.read(call, {"thought_id": "t", "spent": {"read": 3, "written": 4}}, Frame(b""))
+    assert (call.model, call.response_id, call.usage.input_tokens) == ("m", "t", 3)
+    assert dialects.__name__ == "taximeter.dialects"
