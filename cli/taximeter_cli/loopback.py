@@ -284,7 +284,7 @@ def _openai_responses(asked: Asked) -> Reply:
     text = {"type": "output_text", "text": "".join(WORDS), "annotations": []}
     message = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [text]}
     response = {
-        "id": "resp_1",
+        "id": asked.directions.get("id", "resp_1"),
         "object": "response",
         "created_at": 1,
         "model": f"{asked.model}-2025-04-14",

@@ -17,7 +17,7 @@ import re
 import weakref
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -28,7 +28,7 @@ from opentelemetry.trace import Span
 from taximeter import faults
 from taximeter.context import situation
 from taximeter.metering import Metering
-from taximeter.rivals import held_span
+from taximeter.rivals import held_span, openllmetry
 from taximeter.settings import Settings
 
 __all__ = ["SpanWatcher", "give_back", "is_inference", "spend", "standing_span"]
@@ -55,6 +55,15 @@ _SILENT_SCOPES: Mapping[str, re.Pattern[str]] = {
 # Our own started-but-not-current candidates are few; a chain of nested frameworks is rarely deeper than this.
 _MOST_REMEMBERED = 4
 _started: ContextVar[tuple[weakref.ref[SdkSpan], ...]] = ContextVar("taximeter_started", default=())
+
+
+class Awaits(Protocol):
+    """A call whose span somebody makes when its answer is there."""
+
+    def meet(self, span: Span) -> None: ...
+
+
+awaited: ContextVar[Awaits | None] = ContextVar("taximeter_awaited", default=None)
 
 
 def attributes_of(span: Any) -> Mapping[str, Any]:
@@ -146,6 +155,10 @@ def _watch(span: SdkSpan, parent_context: Context | None, settings: Settings) ->
     known = situation(parent_context, from_baggage=settings.baggage).attributes()
     if known:
         span.set_attributes(known)
+    if span.name == openllmetry.SPAN_NAME and (call := awaited.get()) is not None:
+        awaited.set(None)
+        call.meet(span)
+        return
     if is_inference(span):
         alive = [ref for ref in _started.get() if (kept := ref()) is not None and kept.is_recording()]
         _started.set((*alive[1 - _MOST_REMEMBERED :], weakref.ref(span)))

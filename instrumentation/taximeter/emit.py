@@ -17,7 +17,7 @@ from opentelemetry.util.genai.handler import TelemetryHandler
 from opentelemetry.util.genai.invocation import EmbeddingInvocation, FetchResponseInvocation, InferenceInvocation
 
 from taximeter import faults
-from taximeter.adopt import SCOPE, attributes_of, give_back, spend, standing_span
+from taximeter.adopt import SCOPE, attributes_of, awaited, give_back, spend, standing_span
 from taximeter.call import Call, Content
 from taximeter.context import situation
 from taximeter.dialect import Dialect, WireRequest
@@ -25,7 +25,7 @@ from taximeter.metering import METERED
 from taximeter.providers import provider_at, provider_named
 from taximeter.redaction import redacted, redacted_content
 from taximeter.resend import RESEND_COUNT, resend_count
-from taximeter.rivals import litellm
+from taximeter.rivals import litellm, openllmetry
 from taximeter.settings import Settings
 from taximeter.version import __version__
 
@@ -85,6 +85,8 @@ class Emitter:
             return _Official(self.handler, within, call, provider, host, port, self._settings)
         if (span := standing_span(call.model)) is not None:
             return _Adopted(span, within, call, provider, host, port)
+        if openllmetry.tells_afterwards():
+            return _Awaiting(within, call, provider, host, port)
         if self._instruments is None or call.operation == "fetch_response":
             return _Official(self.handler, within, call, provider, host, port, self._settings)
         return _Plain(self._tracer, self._instruments, within, call, provider, host, port, self._settings)
@@ -292,6 +294,49 @@ class _Official:
             _fill_embedding(invocation, call)
         else:
             _fill_fetch(invocation, call)
+
+    def drop(self) -> None:
+        self.suspend()
+
+
+class _Awaiting:
+    """A span that another makes when the answer is there. It gets our facts then; or we it, if it comes first."""
+
+    ends_early = True
+
+    def __init__(self, within: Context, call: Call, provider: str, host: str, port: int | None) -> None:
+        self._start = start_attributes(call, provider, host, port)
+        self._facts: dict[str, Any] | None = None
+        self._span: Span | None = None
+        self._first_chunk_s: float | None = None
+        self._started_s = default_timer()
+        self._token: Any = context.attach(within)
+        awaited.set(self)
+
+    def meet(self, span: Span) -> None:
+        """Here it is."""
+        self._span = span
+        if self._facts is not None:
+            complete(span, self._facts)
+
+    def suspend(self) -> None:
+        if self._token is not None:
+            context.detach(self._token)
+            self._token = None
+
+    def first_chunk(self) -> None:
+        self._first_chunk_s = default_timer() - self._started_s
+
+    def next_chunk(self) -> None:
+        return None
+
+    def finish(self, call: Call) -> None:
+        self.suspend()
+        self._facts = {**self._start, **canonical_attributes(call)}
+        if call.stream and self._first_chunk_s is not None:
+            self._facts["gen_ai.response.time_to_first_chunk"] = self._first_chunk_s
+        if self._span is not None:
+            complete(self._span, self._facts)
 
     def drop(self) -> None:
         self.suspend()

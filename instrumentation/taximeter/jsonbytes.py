@@ -35,7 +35,7 @@ def load(body: bytes, *, prose: bool = True) -> Any:
 
 # What `json.loads` comes down to for UTF-8, which is all that JSON may be on the wire; its way there costs as much as
 # a small body does.
-_scan = json.JSONDecoder().scan_once
+_scan: Any = vars(json.JSONDecoder())["scan_once"]  # a C function that typeshed does not know
 
 
 def _parse(body: bytes) -> Any:

@@ -60,7 +60,7 @@ def call_openai(loopback: Loopback, mode: str) -> None:
 def call_openai_responses(loopback: Loopback, mode: str) -> None:
     import openai
 
-    asked: dict[str, Any] = {"model": "gpt-4.1", "input": "How much?", "stream": "stream" in mode}
+    asked: dict[str, Any] = {"model": f"gpt-4.1?id=resp_{mode}", "input": "How much?", "stream": "stream" in mode}
     if "async" not in mode:
         answer = openai.OpenAI(api_key="k", base_url=f"{loopback.url}/v1").responses.create(**asked)
         list(answer) if mode == "stream" else None
@@ -172,6 +172,30 @@ def call_langchain(loopback: Loopback, mode: str) -> None:
         model.invoke("How much?")
 
 
+def call_llama_index(loopback: Loopback, mode: str) -> None:
+    from llama_index.core.llms import ChatMessage
+    from llama_index.llms.openai import OpenAI
+
+    options = {"stream_options": {"include_usage": True}} if "stream" in mode else {}
+    model = OpenAI(
+        model="gpt-4o-mini", api_base=f"{loopback.url}/v1", api_key="k", max_retries=0, additional_kwargs=options
+    )
+    asked = [ChatMessage(role="user", content="How much?")]
+
+    async def ask() -> None:
+        if "stream" in mode:
+            await _consume(await model.astream_chat(asked))
+        else:
+            await model.achat(asked)
+
+    if "async" in mode:
+        run(ask())
+    elif mode == "stream":
+        list(model.stream_chat(asked))
+    else:
+        model.chat(asked)
+
+
 def call_litellm(loopback: Loopback, mode: str) -> None:
     import litellm
 
@@ -247,6 +271,18 @@ def openllmetry_langchain() -> None:
     from opentelemetry.instrumentation.langchain import LangchainInstrumentor
 
     LangchainInstrumentor().instrument()
+
+
+def openinference_llama_index() -> None:
+    from openinference.instrumentation.llama_index import LlamaIndexInstrumentor
+
+    LlamaIndexInstrumentor().instrument()
+
+
+def openllmetry_llama_index() -> None:
+    from opentelemetry.instrumentation.llamaindex import LlamaIndexInstrumentor
+
+    LlamaIndexInstrumentor().instrument()
 
 
 def pydantic_ai() -> None:

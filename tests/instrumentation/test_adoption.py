@@ -32,6 +32,7 @@ CASES: list[tuple[str, str, tuple[str, ...]]] = [
     ("openinference_anthropic", "call_anthropic_stream_helper", STREAM),
     ("openinference_langchain", "call_langchain", MODES),
     ("openllmetry_openai", "call_openai", MODES),
+    ("openllmetry_openai", "call_openai_responses", MODES),
     ("openllmetry_openai", "call_openai_embeddings", ONCE),
     ("openllmetry_anthropic", "call_anthropic", MODES),
     ("openllmetry_langchain", "call_langchain", MODES),
