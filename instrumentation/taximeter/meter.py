@@ -29,6 +29,7 @@ _SHORT_BYTES = 32
 _SALVAGE_BYTES = 64 * 1024  # of a body too large to keep: its head names the model, its end the usage
 
 
+_WHOLE = Frame(b"")  # the frame of a body that is one message
 _process = 0  # which process this is, counted in forks
 
 
@@ -263,23 +264,37 @@ class Meter:
                 return
             if self._decoder is not None:
                 data = self._decoder.decompress(data)
+            if not self._streams and data.startswith(b"{"):
+                try:
+                    body = self._load(data)
+                except (ValueError, RecursionError):
+                    pass  # lines, perhaps; the framer will see
+                else:
+                    self._read_message(body, _WHOLE)
+                    return
             for frames in (self._framer.feed(data), self._framer.rest()):
                 for frame in frames:
                     self._read_frame(frame)
         except Exception as error:
             faults.count("meter.read", error)
 
+    def _load(self, data: bytes) -> Any:
+        return load(data, prose=self._call.content is not None or self._dialect.wraps)
+
     def _read_frame(self, frame: Frame) -> None:
-        """Read one message. Whatever is wrong with it, the next one is read too."""
-        call = self._call
         body: Any = None
         if frame.data != b"[DONE]":
             try:
-                body = load(frame.data, prose=call.content is not None or self._dialect.wraps)
+                body = self._load(frame.data)
             except (ValueError, RecursionError) as error:
-                if call.stream:
+                if self._call.stream:
                     faults.count("meter.malformed_event", error)
                 return
+        self._read_message(body, frame)
+
+    def _read_message(self, body: Any, frame: Frame) -> None:
+        """Read one message. Whatever is wrong with it, the next one is read too."""
+        call = self._call
         for message in body if isinstance(body, list) else (body,):
             try:
                 self._dialect.read(call, message, frame)
@@ -287,7 +302,7 @@ class Meter:
                 faults.count("meter.read_message", error)
                 if call.content is not None:  # content that we do not understand must not cost the tokens
                     call.content = None
-                    self._read_frame(frame)
+                    self._read_message(body, frame)
                     return
 
     def _finish(self) -> None:

@@ -379,3 +379,20 @@ def check(telemetry: Any, name: str | None, asked: dict[str, Any], answered: dic
     reasons = re.findall(r'"(?:finish_reason|finishReason|stop_reason|stopReason|done_reason)"\s*:\s*"(\w+)"', body)
     if reasons and "finish_reasons" not in said:
         assert said["gen_ai.response.finish_reasons"], name
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "error_type"),
+    [
+        (CHAT, {"error": {"message": "no", "type": "server_error", "code": "overloaded"}}, "overloaded"),
+        (CHAT, {"error": {"message": "no", "code": 502}}, "502"),
+        (CHAT, {"id": "1", "choices": [{"finish_reason": "error", "error": {"code": 429, "message": "no"}}]}, "429"),
+        ("/v1/messages", {"type": "error", "error": {"type": "overloaded_error", "message": "no"}}, "overloaded_error"),
+        ("/v1/responses", {"id": "r", "status": "failed", "error": {"code": "server_error"}}, "server_error"),
+        ("/v1/models/g:generateContent", {"error": {"code": 503, "status": "UNAVAILABLE"}}, "UNAVAILABLE"),
+        ("/api/chat", {"error": "model not found"}, "_OTHER"),
+    ],
+)
+def test_an_error_inside_a_200_is_an_error(path: str, answer: dict[str, Any], error_type: str) -> None:
+    asked = {"model": "m", "messages": [], "max_tokens": 5, "input": "x", "contents": []}
+    assert whole(path, asked, answer).error_type == error_type
