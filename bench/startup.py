@@ -2,8 +2,8 @@
 
     python bench/startup.py [--runs 15] ['import openai']
 
-The same program with the meter switched off by OTEL_PYTHON_DISABLED_INSTRUMENTATIONS, in turn; wall clock and CPU, the
-median of the differences between neighbours. Without an SDK it is what every program pays.
+The same program under the vanilla distribution with the meter switched off, in turn; wall clock and CPU, the median of
+the differences between neighbours. Without an SDK it is what every program pays.
 """
 
 from __future__ import annotations
@@ -11,21 +11,24 @@ from __future__ import annotations
 import argparse
 import os
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+
+EXPORTERS = ("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER")
 
 
 def start(program: str, *, metered: bool) -> tuple[float, float]:
     """Wall and CPU milliseconds of one run."""
-    environment = os.environ | dict.fromkeys(("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER"), "none")
-    environment |= {"OTEL_LOGS_EXPORTER": "none", "OTEL_PYTHON_DISTRO": "taximeter"}
-    environment["OTEL_PYTHON_CONFIGURATOR"] = "taximeter"
+    distribution = ("taximeter", "taximeter") if metered else ("distro", "configurator")
     others = "openai,anthropic,langchain,llama_index,httpx,httpx2,requests,urllib3,threading"
+    environment = os.environ | dict.fromkeys(EXPORTERS, "none")
+    environment["OTEL_PYTHON_DISTRO"], environment["OTEL_PYTHON_CONFIGURATOR"] = distribution
     environment["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"] = others if metered else f"{others},taximeter"
-    command = [shutil.which("opentelemetry-instrument") or "opentelemetry-instrument", sys.executable, "-c", program]
+    command = [str(Path(sys.executable).with_name("opentelemetry-instrument")), sys.executable, "-c", program]
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
     wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
