@@ -17,7 +17,6 @@ import sys
 import time
 from pathlib import Path
 
-
 EXPORTERS = ("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER")
 
 
