@@ -1,4 +1,4 @@
-"""What it costs to tell of a call: a bare span, the short way (`_Plain`), the official library's way (`_Official`).
+"""What it costs to tell of a call: a bare span, the short way (`_Plain`), the official library's way (`Official`).
 
     python bench/emission.py
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from timeit import default_timer
 from typing import Any, Protocol
 
@@ -11,27 +11,24 @@ from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.semconv.schemas import Schemas
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
-from opentelemetry.util.genai import types
 from opentelemetry.util.genai.completion_hook import load_completion_hook
 from opentelemetry.util.genai.handler import TelemetryHandler
-from opentelemetry.util.genai.invocation import EmbeddingInvocation, FetchResponseInvocation, InferenceInvocation
 
-from taximeter import faults
 from taximeter.adopt import SCOPE, attributes_of, awaited, give_back, spend, standing_span
-from taximeter.call import Call, Content
+from taximeter.call import Call
 from taximeter.context import situation
+from taximeter.conventions import canonical_attributes, start_attributes
 from taximeter.dialect import Dialect, WireRequest
 from taximeter.metering import METERED
+from taximeter.official import Official, has_official_span
 from taximeter.providers import provider_at, provider_named
-from taximeter.redaction import redacted, redacted_content
+from taximeter.redaction import redacted_error
 from taximeter.resend import RESEND_COUNT, resend_count
 from taximeter.rivals import litellm, openllmetry
 from taximeter.settings import Settings
 from taximeter.version import __version__
 
-__all__ = ["Emission", "Emitter", "has_official_span"]
-
-_LONGEST_ERROR = 500
+__all__ = ["Emission", "Emitter"]
 
 
 class Emission(Protocol):
@@ -82,30 +79,18 @@ class Emitter:
         within = context.set_value(METERED, True)
         # The context keys of the official library come first: it then suppresses our span and takes our facts.
         if has_official_span(within):
-            return _Official(self.handler, within, call, provider, host, port, self._settings)
+            return Official(self.handler, within, call, provider, host, port, self._settings)
         if (span := standing_span(call.model)) is not None:
             return _Adopted(span, within, call, provider, host, port)
         if openllmetry.tells_afterwards():
             return _Awaiting(within, call, provider, host, port)
         if self._instruments is None or call.operation == "fetch_response":
-            return _Official(self.handler, within, call, provider, host, port, self._settings)
+            return Official(self.handler, within, call, provider, host, port, self._settings)
         return _Plain(self._tracer, self._instruments, within, call, provider, host, port, self._settings)
 
 
 _EMIT_EVENT = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT"
-_OFFICIAL_KEYS = (
-    "opentelemetry.genai.client.inference.context",
-    "opentelemetry.genai.client.embedding.context",
-    "opentelemetry.genai.client.fetch_response.context",
-)
-
-
-def has_official_span(within: Context) -> bool:
-    """Whether an instrumentation that is built on the official library is at work around us."""
-    for key in _OFFICIAL_KEYS:
-        if within.get(key):
-            return True
-    return False
+_TOKEN_TYPE = "gen_ai.token.type"
 
 
 class _Plain:
@@ -175,7 +160,7 @@ class _Plain:
                 facts["gen_ai.response.time_to_first_chunk"] = self._chunk_s
             if call.error_type is not None:
                 facts["error.type"] = call.error_type
-                span.set_status(Status(StatusCode.ERROR, _error_message(call, self._settings)))
+                span.set_status(Status(StatusCode.ERROR, redacted_error(call.error_message, self._settings)))
             self._record(call)
             for name in self._start:
                 facts.pop(name, None)
@@ -202,103 +187,6 @@ class _Plain:
 
     def drop(self) -> None:
         self.suspend()  # and never end: a span that does not end is not exported
-
-
-_TOKEN_TYPE = "gen_ai.token.type"
-
-
-def start_attributes(call: Call, provider: str, host: str, port: int | None) -> dict[str, Any]:
-    """What a sampler may decide by."""
-    facts: dict[str, Any] = {
-        "gen_ai.operation.name": call.operation,
-        "gen_ai.provider.name": provider,
-        "server.address": host,
-    }
-    if call.model is not None:
-        facts["gen_ai.request.model"] = call.model
-    if port is not None:
-        facts["server.port"] = port
-    return facts
-
-
-def _error_message(call: Call, settings: Settings) -> str | None:
-    message = redacted(call.error_message, settings)
-    return message[:_LONGEST_ERROR] if message else None
-
-
-class _Official:
-    """The official library's way: a span of ours with all there is, or our part of an official span."""
-
-    ends_early = True
-
-    def __init__(
-        self,
-        handler: TelemetryHandler,
-        within: Context,
-        call: Call,
-        provider: str,
-        host: str,
-        port: int | None,
-        settings: Settings,
-    ) -> None:
-        self._settings = settings
-        self._situation = situation(from_baggage=settings.baggage)
-        where: dict[str, Any] = {"server_address": host, "server_port": port, "context": within}
-        self._invocation: InferenceInvocation | EmbeddingInvocation | FetchResponseInvocation
-        match call.operation:
-            case "embeddings":
-                self._invocation = handler.embedding(provider, request_model=call.model, **where)
-            case "fetch_response":
-                self._invocation = handler.fetch_response(provider, response_id=call.response_id or "", **where)
-            case operation:
-                conversation_id = self._situation.conversation_id or call.conversation_id
-                self._invocation = handler.inference(
-                    provider,
-                    request_model=call.model,
-                    operation_name=operation,
-                    conversation_id=conversation_id,
-                    **where,
-                )
-        litellm.note(self._invocation.span)
-        # A suppressed invocation attaches nothing, so the mark that keeps inner taps quiet is attached here.
-        self._token: Any = None if self._invocation._context_token is not None else context.attach(within)
-
-    def suspend(self) -> None:
-        self._invocation.suspend()
-        if self._token is not None:
-            context.detach(self._token)
-            self._token = None
-
-    def first_chunk(self) -> None:
-        self._invocation.record_stream_chunk()
-
-    def next_chunk(self) -> None:
-        self._invocation.record_stream_chunk()
-
-    def finish(self, call: Call) -> None:
-        self.suspend()
-        invocation = self._invocation
-        invocation.attributes.update(call.attributes)
-        invocation.attributes.update(self._situation.attributes())
-        try:
-            self._fill(call)
-        finally:
-            if call.error_type is None:
-                invocation.stop()
-            else:
-                invocation.fail(types.Error(message=_error_message(call, self._settings), type=call.error_type))
-
-    def _fill(self, call: Call) -> None:
-        invocation = self._invocation
-        if isinstance(invocation, InferenceInvocation):
-            _fill_inference(invocation, call, self._settings)
-        elif isinstance(invocation, EmbeddingInvocation):
-            _fill_embedding(invocation, call)
-        else:
-            _fill_fetch(invocation, call)
-
-    def drop(self) -> None:
-        self.suspend()
 
 
 class _Awaiting:
@@ -390,176 +278,3 @@ def complete(span: Span, facts: Mapping[str, Any]) -> None:
     lacking = {name: value for name, value in facts.items() if value is not None and name not in said}
     if lacking and span.is_recording():
         span.set_attributes(lacking)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The record in the words of the conventions: our field, the official library's field, the attribute.
-
-_CALL_FIELDS = (
-    ("max_tokens", "request_max_tokens", "gen_ai.request.max_tokens"),
-    ("temperature", "request_temperature", "gen_ai.request.temperature"),
-    ("top_p", "request_top_p", "gen_ai.request.top_p"),
-    ("top_k", "request_top_k", "gen_ai.request.top_k"),
-    ("frequency_penalty", "request_frequency_penalty", "gen_ai.request.frequency_penalty"),
-    ("presence_penalty", "request_presence_penalty", "gen_ai.request.presence_penalty"),
-    ("stop_sequences", "request_stop_sequences", "gen_ai.request.stop_sequences"),
-    ("seed", "request_seed", "gen_ai.request.seed"),
-    ("choice_count", "request_choice_count", "gen_ai.request.choice.count"),
-    ("reasoning_level", "request_reasoning_level", "gen_ai.request.reasoning.level"),
-    ("previous_response_id", "request_previous_response_id", "gen_ai.request.previous_response.id"),
-    ("output_type", "output_type", "gen_ai.output.type"),
-    ("conversation_compacted", "conversation_compacted", "gen_ai.conversation.compacted"),
-    ("encoding_formats", "encoding_formats", "gen_ai.request.encoding_formats"),
-    ("dimension_count", "dimension_count", "gen_ai.embeddings.dimension.count"),
-    ("response_id", "response_id", "gen_ai.response.id"),
-    ("response_model", "response_model", "gen_ai.response.model"),
-)
-_DETAIL_FIELDS = (
-    ("cache_read_tokens", "usage_cache_read_input_tokens", "gen_ai.usage.cache_read.input_tokens"),
-    ("cache_write_tokens", "usage_cache_write_input_tokens", "gen_ai.usage.cache_write.input_tokens"),
-    ("reasoning_tokens", "usage_reasoning_output_tokens", "gen_ai.usage.reasoning.output_tokens"),
-    ("text_input_tokens", "usage_text_input_tokens", "gen_ai.usage.text.input_tokens"),
-    ("image_input_tokens", "usage_image_input_tokens", "gen_ai.usage.image.input_tokens"),
-    ("audio_input_tokens", "usage_audio_input_tokens", "gen_ai.usage.audio.input_tokens"),
-    ("text_output_tokens", "usage_text_output_tokens", "gen_ai.usage.text.output_tokens"),
-    ("image_output_tokens", "usage_image_output_tokens", "gen_ai.usage.image.output_tokens"),
-    ("audio_output_tokens", "usage_audio_output_tokens", "gen_ai.usage.audio.output_tokens"),
-    ("text_cache_read_tokens", "usage_text_cache_read_input_tokens", "gen_ai.usage.text.cache_read.input_tokens"),
-    ("image_cache_read_tokens", "usage_image_cache_read_input_tokens", "gen_ai.usage.image.cache_read.input_tokens"),
-    ("audio_cache_read_tokens", "usage_audio_cache_read_input_tokens", "gen_ai.usage.audio.cache_read.input_tokens"),
-)
-
-
-def canonical_attributes(call: Call) -> dict[str, Any]:
-    """A call as span attributes. A detail that is zero says nothing, and is left out, as the official library does."""
-    facts = dict(call.attributes)
-    for ours, _, attribute in _CALL_FIELDS:
-        if (value := getattr(call, ours)) is not None:
-            facts[attribute] = value
-    usage = call.usage
-    if usage.input_tokens is not None:
-        facts["gen_ai.usage.input_tokens"] = usage.input_tokens
-    if usage.output_tokens is not None:
-        facts["gen_ai.usage.output_tokens"] = usage.output_tokens
-    for ours, _, attribute in _DETAIL_FIELDS:
-        if value := getattr(usage, ours):
-            facts[attribute] = value
-    facts["gen_ai.operation.name"] = call.operation
-    if call.model is not None:
-        facts["gen_ai.request.model"] = call.model
-    if call.stream:
-        facts["gen_ai.request.stream"] = True
-    if call.conversation_id is not None:
-        facts["gen_ai.conversation.id"] = call.conversation_id
-    if call.status is not None:
-        facts["gen_ai.response.status"] = call.status
-    if (reasons := _finish_reasons(call)) is not None:
-        facts["gen_ai.response.finish_reasons"] = reasons
-    return facts
-
-
-def _finish_reasons(call: Call) -> list[str] | None:
-    """One a choice, in their order; a choice that was broken off ended in error."""
-    if not any(call.finish_reasons.values()) and call.error_type is None:
-        return None
-    reasons = [call.finish_reasons[index] or "error" for index in sorted(call.finish_reasons)]
-    return reasons or None
-
-
-def _fill_inference(invocation: InferenceInvocation, call: Call, settings: Settings) -> None:
-    data = invocation.data
-    for ours, theirs, _ in _CALL_FIELDS:
-        if (value := getattr(call, ours)) is not None:
-            setattr(data, theirs, value)
-    usage = call.usage
-    data.usage_input_tokens = usage.input_tokens
-    data.usage_output_tokens = usage.output_tokens
-    for ours, theirs, _ in _DETAIL_FIELDS:
-        if (value := getattr(usage, ours)) is not None:
-            setattr(data, theirs, value)
-    data.response_finish_reasons = _finish_reasons(call)
-    if call.stream:
-        invocation.request_stream = True
-    if call.conversation_id and not invocation.conversation_id:
-        invocation.conversation_id = call.conversation_id
-    if call.status is not None:
-        invocation.attributes["gen_ai.response.status"] = call.status
-    if call.content is not None:
-        try:
-            _fill_content(invocation, redacted_content(call.content, settings))
-        except Exception as error:  # what cannot be told must not cost the tokens
-            faults.count("emit.content", error)
-
-
-def _fill_embedding(invocation: EmbeddingInvocation, call: Call) -> None:
-    invocation.response_model_name = call.response_model
-    invocation.input_tokens = call.usage.input_tokens
-    invocation.dimension_count = call.dimension_count
-    invocation.encoding_formats = call.encoding_formats
-    if call.response_id is not None:
-        invocation.attributes["gen_ai.response.id"] = call.response_id
-    if (pictures := call.usage.image_input_tokens) is not None:
-        invocation.attributes["gen_ai.usage.image.input_tokens"] = pictures
-
-
-def _fill_fetch(invocation: FetchResponseInvocation, call: Call) -> None:
-    """What the response used was used, and told, by the call that made it; here it stands under a name of its own."""
-    invocation.response_model_name = call.response_model
-    invocation.finish_reasons = _finish_reasons(call)
-    invocation.response_status = call.status
-    if call.stream:
-        invocation.request_stream = True
-    for name in ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"):
-        if (count := getattr(call.usage, name)) is not None:
-            invocation.attributes[f"taximeter.fetched.{name}"] = count
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Content: parts in the JSON shape of the conventions become the official library's classes
-
-_PARTS: Mapping[str, Callable[..., Any]] = {
-    "text": types.TextPart,
-    "reasoning": types.ReasoningPart,
-    "tool_call": types.ToolCallRequestPart,
-    "tool_call_response": types.ToolCallResponsePart,
-    "server_tool_call": types.ServerToolCallPart,
-    "server_tool_call_response": types.ServerToolCallResponsePart,
-    "blob": types.BlobPart,
-    "file": types.FilePart,
-    "uri": types.UriPart,
-    "compaction": types.CompactionPart,
-}
-
-
-def _part(part: dict[str, Any]) -> Any:
-    kind = part.get("type", "text")
-    try:
-        return _PARTS[kind](**part)
-    except (KeyError, TypeError):  # a kind that only its provider knows, or one of ours that lacks something
-        return types.GenericPart(type=str(kind))
-
-
-def _fill_content(invocation: InferenceInvocation, content: Content) -> None:
-    invocation.system_instruction = [_part(part) for part in content.system]
-    invocation.input_messages = [
-        types.InputMessage(role=said["role"], parts=[_part(part) for part in said["parts"]], name=said.get("name"))
-        for said in content.input
-    ]
-    invocation.output_messages = [
-        types.OutputMessage(
-            role=said["role"],
-            parts=[_part(part) for part in said["parts"]],
-            finish_reason=said.get("finish_reason"),
-            name=said.get("name"),
-        )
-        for said in content.output
-    ]
-    invocation.tool_definitions = [_tool(tool) for tool in content.tools] or None
-
-
-def _tool(tool: dict[str, Any]) -> types.ToolDefinition:
-    if tool["type"] == "function":
-        return types.FunctionToolDefinition(
-            name=tool["name"], description=tool.get("description"), parameters=tool.get("parameters")
-        )
-    return types.GenericToolDefinition(name=tool["name"], type=tool["type"])

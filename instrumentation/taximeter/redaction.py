@@ -8,9 +8,10 @@ from taximeter import faults
 from taximeter.call import Content, Message, Part
 from taximeter.settings import Settings
 
-__all__ = ["REDACTED", "redacted", "redacted_content"]
+__all__ = ["REDACTED", "redacted", "redacted_content", "redacted_error"]
 
 REDACTED = "[redacted]"
+_LONGEST_ERROR = 500
 
 
 def redacted(value: Any, settings: Settings) -> Any:
@@ -18,6 +19,11 @@ def redacted(value: Any, settings: Settings) -> Any:
     if not settings.redact_patterns and settings.redact is None:
         return value
     return _walk(value, settings)
+
+
+def redacted_error(message: str | None, settings: Settings) -> str | None:
+    """What may be told of an error."""
+    return redacted(message, settings)[:_LONGEST_ERROR] if message else None
 
 
 def redacted_content(content: Content, settings: Settings) -> Content:

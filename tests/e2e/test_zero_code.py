@@ -81,6 +81,21 @@ def script(tmp_path: Path) -> Path:
     return tmp_path / "shop.py"
 
 
+def instrumented(
+    plain: Plain, script: Path, loopback: Loopback, endpoint: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a script with no code of ours in it."""
+    return plain.run(
+        "opentelemetry-instrument",
+        "python",
+        str(script),
+        cwd=script.parent,
+        LOOPBACK=loopback.url,
+        OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
+        **environment,
+    )
+
+
 def test_the_wheel_holds_the_four_packages_and_nothing_else(plain: Plain) -> None:
     names = zipfile.ZipFile(plain.wheel).namelist()
     roots = {name.split("/")[0] for name in names}
@@ -100,14 +115,7 @@ def test_every_call_arrives_with_no_code_and_no_variables_but_the_endpoint(
     plain: Plain, loopback: Loopback, received: Received, script: Path
 ) -> None:
     script.write_text(CALL + "for _ in range(50): ask()\n")
-    done = plain.run(
-        "opentelemetry-instrument",
-        "python",
-        str(script),
-        cwd=script.parent,
-        LOOPBACK=loopback.url,
-        OTEL_EXPORTER_OTLP_ENDPOINT=received.url,
-    )
+    done = instrumented(plain, script, loopback, received.url)
     assert (done.returncode, done.stderr) == (0, "")
     spans = received.spans()
     assert len(spans) == 50
@@ -121,13 +129,11 @@ def test_every_call_arrives_with_no_code_and_no_variables_but_the_endpoint(
 
 def test_what_the_user_chose_stays(plain: Plain, loopback: Loopback, received: Received, script: Path) -> None:
     script.write_text(CALL + "ask()\n")
-    done = plain.run(
-        "opentelemetry-instrument",
-        "python",
-        str(script),
-        cwd=script.parent,
-        LOOPBACK=loopback.url,
-        OTEL_EXPORTER_OTLP_ENDPOINT=received.url,
+    done = instrumented(
+        plain,
+        script,
+        loopback,
+        received.url,
         OTEL_SERVICE_NAME="till",
         OTEL_TRACES_EXPORTER="otlp",
         OTEL_METRICS_EXPORTER="none",
@@ -140,15 +146,7 @@ def test_what_the_user_chose_stays(plain: Plain, loopback: Loopback, received: R
 
 def test_the_meter_can_be_left_out(plain: Plain, loopback: Loopback, received: Received, script: Path) -> None:
     script.write_text(CALL + "ask()\n")
-    plain.run(
-        "opentelemetry-instrument",
-        "python",
-        str(script),
-        cwd=script.parent,
-        LOOPBACK=loopback.url,
-        OTEL_EXPORTER_OTLP_ENDPOINT=received.url,
-        OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="taximeter",
-    )
+    instrumented(plain, script, loopback, received.url, OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="taximeter")
     assert received.spans() == []
 
 
@@ -167,14 +165,7 @@ def test_a_child_is_metered_under_its_own_name(
     child = script.with_name("till.py")
     child.write_text(CALL + "ask()\n")
     script.write_text(f"import subprocess, sys\nsubprocess.run([sys.executable, {str(child)!r}], check=True)\n")
-    done = plain.run(
-        "opentelemetry-instrument",
-        "python",
-        str(script),
-        cwd=script.parent,
-        LOOPBACK=loopback.url,
-        OTEL_EXPORTER_OTLP_ENDPOINT=received.url,
-    )
+    done = instrumented(plain, script, loopback, received.url)
     assert done.returncode == 0, done.stderr
     assert [about["service.name"] for about, _ in received.spans()] == ["till"]
 
@@ -194,14 +185,7 @@ if __name__ == "__main__":
     ask("parent")
 """
     )
-    done = plain.run(
-        "opentelemetry-instrument",
-        "python",
-        str(script),
-        cwd=script.parent,
-        LOOPBACK=loopback.url,
-        OTEL_EXPORTER_OTLP_ENDPOINT=received.url,
-    )
+    done = instrumented(plain, script, loopback, received.url)
     assert done.returncode == 0, done.stderr
     assert sorted(span.name for _, span in received.spans()) == ["chat child"] * 3 + ["chat parent"] * 2
 
@@ -252,14 +236,7 @@ def test_it_works_beside_the_vanilla_distribution(
     pip = ["-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "requirements.lock")]
     assert plain.run("python", *pip, "opentelemetry-distro", cwd=script.parent).returncode == 0
     script.write_text(CALL + "ask()\n")
-    done = plain.run(
-        "opentelemetry-instrument",
-        "python",
-        str(script),
-        cwd=script.parent,
-        LOOPBACK=loopback.url,
-        OTEL_EXPORTER_OTLP_ENDPOINT=received.url,
-    )
+    done = instrumented(plain, script, loopback, received.url)
     assert done.returncode == 0
     assert len(received.spans()) == 1, done.stderr
 

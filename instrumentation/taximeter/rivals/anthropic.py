@@ -42,7 +42,7 @@ def _stands(options: Any) -> bool:
         from opentelemetry.context import get_current
 
         from taximeter.adopt import standing_span
-        from taximeter.emit import has_official_span
+        from taximeter.official import has_official_span
 
         model = (getattr(options, "json_data", None) or {}).get("model")
         return has_official_span(get_current()) or standing_span(model) is not None
