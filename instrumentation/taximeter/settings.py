@@ -27,7 +27,7 @@ class Settings:
     `redact_patterns`: regular expressions; what they match in captured content becomes `[redacted]`.
     `redact`: a function from text to text that every captured text passes, after the patterns.
     `baggage`: take conversation, user and tags from incoming baggage, and send them along in it.
-    `chunk_metric`: record the time of each output chunk (one histogram entry a chunk, about 3 us each).
+    `chunk_metric`: record the time of each output chunk (one histogram entry a chunk, which costs more than the chunk).
     `max_body_bytes`: how much of a response is kept at most while it is being read.
     """
 
