@@ -1,0 +1,260 @@
+"""All settings: from `taximeter.toml`, over it the environment, over it the command line; checked as a whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from taximeter_collector.journal.config import JournalConfig
+from taximeter_collector.receive.config import ReceiveConfig
+from taximeter_collector.settings import Setting, folder, of, setting
+from taximeter_collector.telemetry.config import TelemetryConfig
+from taximeter_collector.telemetry.logs import LogConfig
+
+__all__ = ["Config", "ConfigError", "Configuration", "environment_name", "keys", "load"]
+
+FILE_NAME = "taximeter.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class LakeConfig:
+    """`[lake]`: the tables."""
+
+    dir: Path = setting(folder, "lake", "Its folder; a relative one is below `data`.")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting of the collector."""
+
+    data: Path = setting(
+        folder,
+        platformdirs.user_data_dir("taximeter", appauthor=False),
+        "The data folder: journal, lake, and what else is kept.",
+    )
+    receive: ReceiveConfig = field(default_factory=ReceiveConfig)
+    journal: JournalConfig = field(default_factory=JournalConfig)
+    lake: LakeConfig = field(default_factory=LakeConfig)
+    telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+
+    @property
+    def run_folder(self) -> Path:
+        """What processes leave for each other while they run."""
+        return self.data / "run"
+
+
+class ConfigError(Exception):
+    """Settings that cannot be used: all of them, each with its key, where it was found, and the reason."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings and where each came from, by key; what is not in `origins` is as it comes."""
+
+    config: Config
+    origins: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The name of a setting, and how it is found in `Config`."""
+
+    name: str
+    section: str
+    field: str
+    setting: Setting
+
+
+def keys() -> dict[str, Key]:
+    """All settings by name, in the order in which they are declared."""
+    return {key.name: key for key in _keys()}
+
+
+def _keys() -> Iterator[Key]:
+    for top in dataclasses.fields(Config):
+        if "setting" in top.metadata:
+            yield Key(top.name, "", top.name, of(top))
+        else:
+            assert isinstance(top.default_factory, type)
+            for inner in dataclasses.fields(top.default_factory):
+                declared = of(inner)
+                name = inner.name.removesuffix("_s") if declared.kind.name == "duration" else inner.name
+                yield Key(f"{top.name}.{name}", top.name, inner.name, declared)
+
+
+def environment_name(key: str) -> str:
+    """The variable for a setting.
+
+    >>> environment_name("receive.http")
+    'TAXIMETER_RECEIVE_HTTP'
+    """
+    return "TAXIMETER_" + key.upper().replace(".", "_")
+
+
+_FILE_VARIABLE = "TAXIMETER_CONFIG"
+# What Kubernetes puts into every container beside a Service named taximeter-something.
+_OF_KUBERNETES = re.compile(r"TAXIMETER_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    key: str
+    value: Any
+    origin: str
+
+
+def load(
+    flags: Mapping[str, str],
+    environment: Mapping[str, str] = os.environ,
+    file: Path | None = None,
+    others: Iterable[str] = (),
+) -> Configuration:
+    """The settings that hold. ConfigError with everything that is wrong.
+
+    `flags` are by key, as text. `others` are variables of our prefix that belong to someone else.
+    """
+    given: list[_Given] = []
+    problems: list[str] = []
+    path = _file(file, environment)
+    if path:
+        given += _of_file(path, problems)
+    given += _of_environment(environment, set(others), problems)
+    given += [_Given(key, value, "command line") for key, value in flags.items()]
+    known = keys()
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for one in given:
+        key = known.get(one.key)
+        if key is None:
+            problems.append(f"{one.key} ({one.origin}): unknown key{_suggestion(one.key, known)}")
+        elif key.setting.secret and one.origin != "environment":
+            problems.append(f"{one.key} ({one.origin}): a secret; set {environment_name(one.key)} instead")
+        else:
+            _read(key, one, values, origins, problems)
+    if problems:
+        raise ConfigError(problems)
+    config = _under_data(_build(known, values))
+    if problems := list(_contradictions(config)):
+        raise ConfigError(problems)
+    return Configuration(config, origins)
+
+
+def _read(key: Key, one: _Given, values: dict[str, Any], origins: dict[str, str], problems: list[str]) -> None:
+    try:
+        values[key.name] = key.setting.read(one.value)
+        origins[key.name] = one.origin
+    except (ValueError, TypeError) as error:
+        shown = "***" if key.setting.secret else repr(one.value)
+        problems.append(f"{one.key} = {shown} ({one.origin}): expected {error}")
+
+
+def _file(file: Path | None, environment: Mapping[str, str]) -> Path | None:
+    """The file to read: the one that is named, or the first that exists where one is looked for."""
+    if file:
+        return file
+    if named := environment.get(_FILE_VARIABLE):
+        return Path(named).expanduser()
+    places = (Path(FILE_NAME), Path(platformdirs.user_config_dir("taximeter", appauthor=False)) / FILE_NAME)
+    return next((place for place in places if place.is_file()), None)
+
+
+def _of_file(path: Path, problems: list[str]) -> list[_Given]:
+    try:
+        document = tomllib.loads(path.read_text())
+    except OSError as error:
+        problems.append(f"{path}: cannot be read: {error.strerror}")
+        return []
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{path}: is not TOML: {error}")
+        return []
+    return [_Given(key, value, str(path)) for key, value in _flat(document)]
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in document.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _of_environment(environment: Mapping[str, str], others: set[str], problems: list[str]) -> list[_Given]:
+    by_variable = {environment_name(key): key for key in keys()}
+    given = []
+    for variable, value in environment.items():
+        if variable in by_variable:
+            given.append(_Given(by_variable[variable], value, "environment"))
+        elif (
+            variable.startswith("TAXIMETER_")
+            and variable != _FILE_VARIABLE
+            and variable not in others
+            and not _OF_KUBERNETES.fullmatch(variable)
+        ):
+            problems.append(f"{variable} (environment): unknown variable{_suggestion(variable, by_variable)}")
+    return given
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), 1, 0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _build(known: Mapping[str, Key], values: Mapping[str, Any]) -> Config:
+    sections: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        sections.setdefault(known[name].section, {})[known[name].field] = value
+    top = sections.pop("", {})
+    plain = Config()
+    built = {name: dataclasses.replace(getattr(plain, name), **fields) for name, fields in sections.items()}
+    return dataclasses.replace(plain, **top, **built)
+
+
+def _under_data(config: Config) -> Config:
+    data = config.data.absolute()
+    return dataclasses.replace(
+        config,
+        data=data,
+        journal=dataclasses.replace(config.journal, dir=data / config.journal.dir),
+        lake=dataclasses.replace(config.lake, dir=data / config.lake.dir),
+    )
+
+
+def _contradictions(config: Config) -> Iterator[str]:
+    """Settings that are right one by one, and wrong together."""
+    receive = config.receive
+    if not receive.http and not receive.grpc:
+        yield "receive.http, receive.grpc: both are off, so nothing could be received"
+    authenticated = receive.tokens or receive.token_file or receive.tls_client_ca
+    for key, place in (("receive.http", receive.http), ("receive.grpc", receive.grpc)):
+        if place and not place.is_loopback and not authenticated and not receive.allow_unauthenticated:
+            yield (
+                f"{key} = '{place}': other machines could send without being asked who they are. "
+                "Set receive.token_file "
+                "or receive.tls_client_ca; or receive.allow_unauthenticated = true if the network is closed"
+            )
+    if receive.tls_certificate and not receive.tls_key:
+        yield "receive.tls_certificate: needs receive.tls_key, too"
+    if not receive.tls_certificate and (receive.tls_key or receive.tls_client_ca):
+        yield "receive.tls_key, receive.tls_client_ca: need receive.tls_certificate, too"
+    if "*" in receive.cors_origins:
+        yield "receive.cors_origins: '*' would let every page on the web send; name the origins"
+    if receive.memory < receive.max_request:
+        yield "receive.memory: must be at least receive.max_request"
+    if config.journal.max_size < config.journal.segment_size * 2:
+        yield "journal.max_size: must be at least twice journal.segment_size"
+    if not config.telemetry.otlp_endpoint and config.telemetry.otlp_headers:
+        yield "telemetry.otlp_headers: needs telemetry.otlp_endpoint"

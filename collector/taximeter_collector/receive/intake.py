@@ -1,0 +1,116 @@
+"""The way in, for both protocols: a body is checked, written to the journal, and only then acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from taximeter_collector.journal import Entry, JournalConfig, JournalError, JournalFull, JournalWriter
+from taximeter_collector.receive.config import ReceiveConfig
+from taximeter_collector.receive.otlp_json import to_protobuf
+from taximeter_collector.receive.refusals import Reason, Refused
+from taximeter_collector.receive.shape import Checked, Shape, check
+from taximeter_collector.telemetry import metrics
+from taximeter_collector.telemetry.metrics import Registry
+
+__all__ = ["Intake", "Memory"]
+
+_IN_PLACE_BYTES = 64 << 10  # JSON beyond it is read in a thread, so that others are served meanwhile
+
+
+@dataclass(slots=True)
+class Memory:
+    """How much of bodies there may be at one time."""
+
+    limit: int
+    used: int = 0
+
+    def take(self, size: int) -> None:
+        """Count some more. Refused if that is too much, unless it is all there is: one request can always be served."""
+        if self.used and self.used + size > self.limit:
+            raise Refused(Reason.BUSY, "too much is being received at this moment; try again")
+        self.used += size
+
+    def give_back(self, size: int) -> None:
+        """It is gone again."""
+        self.used -= size
+
+
+class Intake:
+    """Takes export requests in. Lives in one event loop."""
+
+    def __init__(self, config: ReceiveConfig, journal: JournalConfig, registry: Registry) -> None:
+        self.registry = registry
+        self.memory = Memory(config.memory)
+        self.stopping = False
+        self._loop = asyncio.get_running_loop()
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.journal = JournalWriter(journal, self._settled_in_its_thread)
+
+    async def take(self, shape: Shape, payload: bytes, transport: str, sender: str) -> Checked:
+        """Check, write, and come back when it is on disk. Refused otherwise."""
+        checked = check(shape, payload)
+        if checked.items:
+            await self._write(shape, checked, sender)
+        registry, signal = self.registry, shape.signal.name.lower()
+        registry.add(metrics.ACCEPTED_REQUESTS, 1, transport, signal, sender)
+        registry.add(metrics.ACCEPTED_ITEMS, checked.items, transport, signal)
+        if checked.rejected:
+            registry.add(metrics.REJECTED_ITEMS, checked.rejected, transport, signal)
+        return checked
+
+    async def take_json(self, shape: Shape, body: bytes, transport: str, sender: str) -> Checked:
+        """The same for a body in JSON."""
+        descriptor = shape.request.DESCRIPTOR
+        if len(body) > _IN_PLACE_BYTES:
+            payload = await asyncio.to_thread(to_protobuf, descriptor, body)
+        else:
+            payload = to_protobuf(descriptor, body)
+        return await self.take(shape, payload, transport, sender)
+
+    async def close(self, timeout_s: float) -> None:
+        """Take nothing more; end when what is under way is done, or time is up."""
+        self.stopping = True
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout_s)
+        except TimeoutError:
+            pass
+        await asyncio.to_thread(self.journal.close)
+
+    async def _write(self, shape: Shape, checked: Checked, sender: str) -> None:
+        if self.stopping:
+            raise Refused(Reason.STOPPING, "the collector is shutting down")
+        durable: asyncio.Future[None] = self._loop.create_future()
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            self.journal.append(Entry(shape.signal, checked.items, sender, checked.payload, durable))
+            await durable
+        except JournalFull as error:
+            raise Refused(Reason.JOURNAL_FULL, f"nothing can be taken in now: {error}") from error
+        except JournalError as error:
+            raise Refused(Reason.JOURNAL_FAILED, f"nothing can be taken in now: {error}") from error
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    def _settled_in_its_thread(self, entries: list[Entry]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(_settle, entries)
+        except RuntimeError:
+            pass  # the loop has ended, and with it everyone who waited
+
+
+def _settle(entries: list[Entry]) -> None:
+    for entry in entries:
+        durable = entry.ticket
+        assert isinstance(durable, asyncio.Future)
+        if durable.done():
+            continue  # the sender has gone
+        if entry.error:
+            durable.set_exception(entry.error)
+        else:
+            durable.set_result(None)

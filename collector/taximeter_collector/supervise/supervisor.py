@@ -1,0 +1,160 @@
+"""The supervisor: starts workers, starts again what dies, and stops all of them. It does no work of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from taximeter_collector.configuration import Config
+from taximeter_collector.supervise.worker import CANNOT_START, RELOAD, Order
+from taximeter_collector.telemetry.exposition import publish
+from taximeter_collector.telemetry.metrics import PROCESS_RESTARTS, Registry
+
+__all__ = ["Supervisor"]
+
+_log = logging.getLogger("taximeter.supervise")
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 30.0
+_LIVED_S = 60.0  # a worker that lived this long may be started again at once
+_PUBLISH_S = 5.0
+# glibc would give the memory of each large request back to the system and fetch it anew for the next, which takes a
+# fifth of the receiver's time (`make bench-collector`). Other systems do not know these.
+_ALLOCATION = {"MALLOC_TRIM_THRESHOLD_": str(128 << 20), "MALLOC_MMAP_THRESHOLD_": str(128 << 20)}
+_KILL_AFTER_S = 10.0  # beyond the time that draining may take
+
+
+@dataclass(slots=True)
+class _Worker:
+    name: str
+    process: asyncio.subprocess.Process | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    was_ready: bool = False
+    error: str = ""
+
+
+class Supervisor:
+    """Keeps workers running. `ready` is called once, when all have begun, with what each said of itself."""
+
+    def __init__(self, config: Config, workers: list[str], ready: Callable[[dict[str, dict[str, Any]]], None]) -> None:
+        self._config = config
+        self._workers = [_Worker(name) for name in workers]
+        self._ready = ready
+        self._told = False
+        self._stopping = asyncio.Event()
+        self._registry = Registry()
+
+    async def run(self) -> str:
+        """Until SIGTERM or SIGINT. The reason, if it was none of these but a worker that cannot start."""
+        self._follow_signals()
+        self._config.run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for file in self._config.run_folder.glob("*.json"):
+            file.unlink(missing_ok=True)  # of processes that are no more
+        tasks = [asyncio.create_task(self._keep(worker)) for worker in self._workers]
+        publishing = asyncio.create_task(self._publish())
+        await self._stopping.wait()
+        await self._stop_all()
+        publishing.cancel()
+        await asyncio.gather(*tasks, publishing, return_exceptions=True)
+        return next((worker.error for worker in self._workers if worker.error), "")
+
+    def stop(self) -> None:
+        """Begin to end."""
+        self._stopping.set()
+
+    def reload(self) -> None:
+        """Have the workers read tokens and certificates again."""
+        for worker in self._workers:
+            _tell(worker, RELOAD)
+
+    def _follow_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        if sys.platform == "win32":
+            signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(self.stop))
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+
+    async def _keep(self, worker: _Worker) -> None:
+        """Run one worker for as long as we run."""
+        pause = _FIRST_PAUSE_S
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            code = await self._run_once(worker)
+            if self._stopping.is_set():
+                return
+            if code == CANNOT_START and not worker.was_ready:
+                self._stopping.set()
+                return
+            pause = _FIRST_PAUSE_S if time.monotonic() - started > _LIVED_S else min(pause * 2, _LONGEST_PAUSE_S)
+            wait = pause * random.uniform(0.75, 1.25)
+            self._registry.add(PROCESS_RESTARTS, 1, worker.name)
+            _log.error(
+                "a process died and is started again",
+                extra={"worker": worker.name, "exit_code": code, "reason": worker.error, "in_s": round(wait, 2)},
+            )
+            worker.error = ""
+            try:
+                await asyncio.wait_for(self._stopping.wait(), wait)
+            except TimeoutError:
+                continue
+
+    async def _run_once(self, worker: _Worker) -> int:
+        process = worker.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "taximeter_collector.supervise",
+            worker.name,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=_ALLOCATION | os.environ,
+        )
+        _tell(worker, Order(self._config, worker.facts).encode())
+        assert process.stdout
+        async for line in process.stdout:
+            self._hear(worker, json.loads(line))
+        return await process.wait()
+
+    def _hear(self, worker: _Worker, facts: dict[str, Any]) -> None:
+        if "error" in facts:
+            worker.error = facts["error"]
+            return
+        worker.facts = facts
+        worker.was_ready = True
+        if not self._told and all(one.was_ready for one in self._workers):
+            self._told = True
+            self._ready({one.name: one.facts for one in self._workers})
+
+    async def _stop_all(self) -> None:
+        """Tell all to end; kill what does not."""
+        processes = [worker.process for worker in self._workers if worker.process]
+        for process in processes:
+            if process.stdin:
+                process.stdin.close()
+        patience = self._config.receive.drain_timeout_s * 2 + _KILL_AFTER_S
+        try:
+            await asyncio.wait_for(asyncio.gather(*(process.wait() for process in processes)), patience)
+        except TimeoutError:
+            for process in processes:
+                if process.returncode is None:
+                    _log.error("a process did not end by itself", extra={"pid": process.pid})
+                    process.kill()
+
+    async def _publish(self) -> None:
+        while True:
+            publish(self._registry, self._config.run_folder, "supervisor")
+            await asyncio.sleep(_PUBLISH_S)
+
+
+def _tell(worker: _Worker, message: bytes) -> None:
+    process = worker.process
+    if process and process.returncode is None and process.stdin and not process.stdin.is_closing():
+        process.stdin.write(message)

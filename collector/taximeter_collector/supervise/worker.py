@@ -1,0 +1,105 @@
+"""A worker process: its configuration comes in on stdin, and so does the word to reload; at its end the worker stops.
+
+That way it ends when its supervisor does, however that came about, on every operating system.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import logging
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from taximeter_collector.configuration import Config
+from taximeter_collector.telemetry.logs import configure_logs
+
+__all__ = ["CANNOT_START", "RELOAD", "WORKERS", "CannotStart", "Control", "Order", "main"]
+
+CANNOT_START = 78  # EX_CONFIG: trying again without a change is of no use
+RELOAD = b"reload\n"
+WORKERS = {
+    "receiver": "taximeter_collector.receive.process",
+    "telemetry": "taximeter_collector.telemetry.process",
+}
+
+_log = logging.getLogger("taximeter.supervise")
+
+
+class CannotStart(Exception):
+    """What a person has to change first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a worker is told at its start; `previous` is what it said of itself when it was ready the last time."""
+
+    config: Config
+    previous: dict[str, Any]
+
+    def encode(self) -> bytes:
+        """For the worker's stdin."""
+        data = pickle.dumps(self)
+        return len(data).to_bytes(4, "big") + data
+
+    @staticmethod
+    def receive(stream: IO[bytes]) -> Order:
+        """From our stdin."""
+        order = pickle.loads(stream.read(int.from_bytes(stream.read(4), "big")))
+        assert isinstance(order, Order)
+        return order
+
+
+@dataclass(slots=True)
+class Control:
+    """How a worker and its supervisor talk."""
+
+    previous: dict[str, Any]
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    on_reload: Callable[[], object] = lambda: None
+
+    def ready(self, **facts: Any) -> None:
+        """Tell the supervisor that the work has begun."""
+        print(json.dumps(facts), flush=True)  # noqa: T201 - stdout is the way to the supervisor
+
+    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Follow the supervisor's word until there is no supervisor any more."""
+
+        def follow() -> None:
+            for line in sys.stdin.buffer:
+                if line == RELOAD:
+                    loop.call_soon_threadsafe(lambda: self.on_reload())
+            loop.call_soon_threadsafe(self.stopped.set)
+
+        threading.Thread(target=follow, name="supervisor", daemon=True).start()
+
+
+async def _work(name: str, order: Order) -> int:
+    loop = asyncio.get_running_loop()
+    control = Control(order.previous)
+    control.listen(loop)
+    if sys.platform != "win32":
+        loop.add_signal_handler(signal.SIGTERM, control.stopped.set)
+    try:
+        await importlib.import_module(WORKERS[name]).run(order.config, control)
+    except CannotStart as error:
+        print(json.dumps({"error": str(error)}), flush=True)  # noqa: T201
+        return CANNOT_START
+    return 0
+
+
+def main() -> int:
+    """Run the worker that the command line names."""
+    name = sys.argv[1]
+    order = Order.receive(sys.stdin.buffer)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor will tell us
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    configure_logs(order.config.log, name)
+    return asyncio.run(_work(name, order))

@@ -1,0 +1,1 @@
+"""What the collector says of itself: metrics, declared in one place, and logs."""

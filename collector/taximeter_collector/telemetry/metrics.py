@@ -1,0 +1,154 @@
+"""All metrics of the collector. docs/operations.md lists them, and a test compares the two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["ALL", "Metric", "Registry", "Sample"]
+
+Sample = tuple[str, tuple[str, ...], float]  # name, values of the labels, value
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric, by its name in OpenTelemetry."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    unit: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def prometheus_name(self) -> str:
+        """Its name in Prometheus, which has the unit and the kind in it.
+
+        >>> RECEIVED_BYTES.prometheus_name
+        'taximeter_receiver_received_bytes_total'
+        """
+        unit = _PROMETHEUS_UNITS.get(self.unit, "")
+        name = self.name.replace(".", "_")
+        return name + ("" if not unit or name.endswith(unit) else unit) + ("_total" if self.kind == "counter" else "")
+
+
+_PROMETHEUS_UNITS = {"By": "_bytes", "s": "_seconds"}
+
+ACCEPTED_ITEMS = Metric(
+    "taximeter.receiver.accepted_items",
+    "counter",
+    "{item}",
+    "Spans, data points and log records that were acknowledged, and so are on disk.",
+    ("transport", "signal"),
+)
+ACCEPTED_REQUESTS = Metric(
+    "taximeter.receiver.accepted_requests",
+    "counter",
+    "{request}",
+    "Export requests that were answered OK; with partial success, too.",
+    ("transport", "signal", "sender"),
+)
+REJECTED_ITEMS = Metric(
+    "taximeter.receiver.rejected_items",
+    "counter",
+    "{item}",
+    "Records that were taken out of accepted requests because they cannot be what they claim; the sender was told.",
+    ("transport", "signal"),
+)
+REFUSED_REQUESTS = Metric(
+    "taximeter.receiver.refused_requests",
+    "counter",
+    "{request}",
+    "Requests that were answered with an error, by reason.",
+    ("transport", "reason"),
+)
+RECEIVED_BYTES = Metric(
+    "taximeter.receiver.received",
+    "counter",
+    "By",
+    "Bodies of requests as they came over the wire, accepted or not.",
+    ("transport",),
+)
+CONNECTIONS = Metric("taximeter.receiver.connections", "gauge", "{connection}", "Open HTTP connections.")
+DROPPED_CONNECTIONS = Metric(
+    "taximeter.receiver.dropped_connections",
+    "counter",
+    "{connection}",
+    "HTTP connections that were closed on the peer, by reason.",
+    ("reason",),
+)
+MEMORY_IN_USE = Metric(
+    "taximeter.receiver.memory_in_use", "gauge", "By", "Bodies that are being received or written at this moment."
+)
+JOURNAL_SIZE = Metric("taximeter.journal.size", "gauge", "By", "What the journal takes of the disk.")
+JOURNAL_LIMIT = Metric("taximeter.journal.limit", "gauge", "By", "What it may take (journal.max_size).")
+JOURNAL_SEGMENTS = Metric("taximeter.journal.segments", "gauge", "{segment}", "Segment files.")
+JOURNAL_RECORDS = Metric("taximeter.journal.records", "counter", "{record}", "Export requests that were made durable.")
+JOURNAL_WRITTEN = Metric("taximeter.journal.written", "counter", "By", "Bytes that were made durable.")
+JOURNAL_SYNCS = Metric("taximeter.journal.syncs", "counter", "{sync}", "Syncs; one serves many requests.")
+JOURNAL_SYNC_TIME = Metric("taximeter.journal.sync_time", "counter", "s", "Time spent waiting for the disk in syncs.")
+JOURNAL_FAILURES = Metric(
+    "taximeter.journal.failures", "counter", "{failure}", "Writes and syncs that the disk failed."
+)
+JOURNAL_CUT = Metric(
+    "taximeter.journal.cut", "counter", "By", "Torn ends that a crash left; nothing of them was ever acknowledged."
+)
+JOURNAL_DAMAGED = Metric(
+    "taximeter.journal.damaged",
+    "counter",
+    "By",
+    "Bytes in which no record could be read when the journal was opened; kept in `damaged/`.",
+)
+JOURNAL_DROPPED = Metric(
+    "taximeter.journal.dropped_records",
+    "counter",
+    "{record}",
+    "Unread records deleted at a limit, because journal.at_limit says so.",
+)
+READER_UNREAD = Metric(
+    "taximeter.journal.reader.unread_records", "gauge", "{record}", "How many records are before a reader.", ("reader",)
+)
+READER_AGE = Metric(
+    "taximeter.journal.reader.oldest_unread_age",
+    "gauge",
+    "s",
+    "How long ago the record was received that a reader reads next; 0 if it has read all.",
+    ("reader",),
+)
+PROCESS_CPU = Metric("taximeter.process.cpu_time", "counter", "s", "CPU time, user and system.", ("process",))
+PROCESS_MEMORY = Metric("taximeter.process.memory", "gauge", "By", "Resident memory.", ("process",))
+PROCESS_RESTARTS = Metric(
+    "taximeter.process.restarts",
+    "counter",
+    "{restart}",
+    "How often the supervisor had to start it again.",
+    ("process",),
+)
+
+ALL = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
+BY_NAME = {metric.name: metric for metric in ALL}
+
+
+class Registry:
+    """The values of one process."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, tuple[str, ...]], float] = {}
+
+    def add(self, metric: Metric, amount: float, *labels: str) -> None:
+        """Count."""
+        key = (metric.name, labels)
+        self._values[key] = self._values.get(key, 0) + amount
+
+    def set(self, metric: Metric, value: float, *labels: str) -> None:
+        """Record what is so now; a counter that is kept elsewhere, too."""
+        self._values[(metric.name, labels)] = value
+
+    def forget(self, metric: Metric) -> None:
+        """Drop all values of a metric, before those that still exist are set."""
+        for key in [key for key in self._values if key[0] == metric.name]:
+            del self._values[key]
+
+    def samples(self) -> list[Sample]:
+        """All values."""
+        return [(name, labels, value) for (name, labels), value in list(self._values.items())]
