@@ -5,7 +5,7 @@ VENV := .venv
 DEMO := .venv-demo
 INSTALL = uv pip install --quiet --constraint requirements.lock
 
-.PHONY: demo test check format bench test-lowest clean
+.PHONY: demo test check format bench bench-collector survive interop test-lowest clean
 
 demo: $(DEMO)/.ready  ## a small app with two SDKs on a loopback provider, and its spans printed
 	PATH="$(CURDIR)/$(DEMO)/bin:$$PATH" OTEL_TRACES_EXPORTER=taximeter_print OTEL_METRICS_EXPORTER=none \
@@ -29,6 +29,21 @@ bench: $(VENV)/.ready  ## what metering costs, side by side with the other instr
 	$(VENV)/bin/python bench/startup.py
 	$(VENV)/bin/python bench/emission.py
 
+bench-collector: $(VENV)/.ready  ## what receiving costs; OTELCOL=PATH puts an OpenTelemetry Collector beside it
+	. $(VENV)/bin/activate && $(INSTALL) --group bench
+	$(VENV)/bin/python bench/collector.py $(if $(OTELCOL),--otelcol $(OTELCOL))
+	$(VENV)/bin/python bench/checks.py
+	$(VENV)/bin/python bench/http_servers.py
+	$(VENV)/bin/python bench/disk.py
+
+survive: $(VENV)/.ready  ## kill -9 two hundred times, a full disk, a hundred thousand malformed requests
+	$(VENV)/bin/python tests/e2e/kill.py --kills 200
+	$(VENV)/bin/python tests/e2e/full_disk.py
+	$(VENV)/bin/python tests/e2e/malformed.py --requests 100000
+
+interop: $(VENV)/.ready  ## a real OpenTelemetry Collector, built with Go, forwarding to ours
+	$(VENV)/bin/python tests/interop/run.py
+
 test-lowest:  ## the tests of the meter on the oldest versions that it allows
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet uv
@@ -38,7 +53,7 @@ test-lowest:  ## the tests of the meter on the oldest versions that it allows
 $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet uv
-	. $(VENV)/bin/activate && $(INSTALL) --editable . --group test --group rivals --group check
+	. $(VENV)/bin/activate && $(INSTALL) --editable '.[collector]' --group test --group rivals --group check
 	touch $@
 
 $(DEMO)/.ready: pyproject.toml requirements.lock

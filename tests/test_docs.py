@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from taximeter import dialects
 from taximeter.instrumentor import TaximeterInstrumentor
+from taximeter_collector.configuration import keys
+from taximeter_collector.telemetry import metrics
 
 from tests.conftest import Telemetry
 
@@ -36,7 +39,31 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / link).exists(), link
 
 
-def test_every_setting_is_documented() -> None:
+def test_every_setting_of_the_collector_is_documented_as_it_is() -> None:
+    rows = re.findall(
+        r"^\| `([a-z_.]+)` \| (.+?) \| (.+) \|$", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE
+    )
+    documented = {name: (default, sentence) for name, default, sentence in rows}
+    assert list(documented) == list(keys())
+    for name, key in keys().items():
+        default, sentence = documented[name]
+        assert sentence == key.setting.sentence
+        if name != "data":  # differs from platform to platform
+            assert default == f"`{json.dumps(key.setting.kind.write(key.setting.read(key.setting.default)))}`"
+
+
+def test_every_metric_of_the_collector_is_documented_as_it_is() -> None:
+    rows = re.findall(r"^\| `(taximeter\.[a-z_.]+)` \| (.*)$", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
+    assert rows == [
+        (
+            metric.name,
+            f"`{metric.prometheus_name}` | {', '.join(f'`{label}`' for label in metric.labels)} | {metric.help} |",
+        )
+        for metric in metrics.ALL
+    ]
+
+
+def test_every_setting_of_the_meter_is_documented() -> None:
     code = "".join(path.read_text() for path in ROOT.glob("instrumentation/**/*.py"))
     named = set(re.findall(r'"(TAXIMETER_[A-Z_]+)"', code))
     assert named == set(re.findall(r"\| `(TAXIMETER_[A-Z_]+)`", (ROOT / "docs/instrumentation.md").read_text()))

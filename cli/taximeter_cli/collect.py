@@ -31,7 +31,7 @@ def collect(
     ] = False,
     config: OfConfig = None,
     sets: OfSet = None,
-) -> int:
+) -> None:
     """Receive OpenTelemetry over gRPC and HTTP, and answer OK only for what is on disk.
 
     Where it listens is printed; with port 0 a free one is chosen. SIGTERM and Ctrl-C finish what is under way.
@@ -67,7 +67,6 @@ def collect(
     error = asyncio.run(Supervisor(configuration, workers, tell).run())
     if error:
         raise Mistake(f"taximeter: {error}", 1)
-    return 0
 
 
 def _shown(place: dict[str, Any]) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from click.exceptions import ClickException
 
 from taximeter_cli import collect, configure, journal
 from taximeter_cli.main import version
@@ -45,16 +44,10 @@ def _root(
 def run(arguments: Sequence[str]) -> int:
     """Run a command; what the user got wrong is one sentence on stderr and exit code 2."""
     try:
-        result = app(list(arguments), standalone_mode=False)
+        app(list(arguments))
     except Mistake as mistake:
         print(mistake, file=sys.stderr)
         return mistake.exit_code
-    except ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 141
-    return result if isinstance(result, int) else 0
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    return 0

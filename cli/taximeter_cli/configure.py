@@ -39,7 +39,7 @@ def show(
         print(f"# {key.setting.sentence}")
         comment = f"# {configuration.origins.get(name, 'default')}; {environment_name(name)}"
         hidden = "# " if key.setting.secret else ""
-        print(f"{hidden}{name.rpartition('.')[2]} = {json.dumps(_value(configuration, key))}  {comment}")
+        print(f"{hidden}{name.rpartition('.')[2]} = {_as_toml(_value(configuration, key))}  {comment}")
 
 
 @app.command()
@@ -53,15 +53,21 @@ def check(data: OfData = None, config: OfConfig = None, sets: OfSet = None) -> N
         Tokens.load(configuration.config.receive)
     except AccessError as error:
         raise Mistake(f"taximeter: {error}") from error
-    files = sorted(set(configuration.origins.values()) - {"environment", "command line"})
-    print(
-        f"ok: {len(configuration.origins)} settings given{f' (read {files[0]})' if files else ''}, the rest as they come"
-    )
+    read = ", ".join(sorted(set(configuration.origins.values()))) or "none is given"
+    print(f"ok: {len(configuration.origins)} settings ({read})")
 
 
 def _value(configuration: Configuration, key: Key) -> Any:
     holder = getattr(configuration.config, key.section) if key.section else configuration.config
-    return key.setting.kind.write(getattr(holder, key.field))
+    value = getattr(holder, key.field)
+    if key.setting.secret:
+        return "***" if value else ""
+    return key.setting.kind.write(value)
+
+
+def _as_toml(value: Any) -> str:
+    """TOML writes these values as JSON does, but for characters that JSON makes pairs of, and one it does not escape."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _as_json(configuration: Configuration, key: Key) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 import platformdirs
 
 from taximeter_collector.journal.config import JournalConfig
+from taximeter_collector.journal.format import most_bytes
 from taximeter_collector.receive.config import ReceiveConfig
 from taximeter_collector.settings import Setting, folder, of, setting
 from taximeter_collector.telemetry.config import TelemetryConfig
@@ -174,7 +175,7 @@ def _file(file: Path | None, environment: Mapping[str, str]) -> Path | None:
 
 def _of_file(path: Path, problems: list[str]) -> list[_Given]:
     try:
-        document = tomllib.loads(path.read_text())
+        document = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         problems.append(f"{path}: cannot be read: {error.strerror}")
         return []
@@ -186,10 +187,14 @@ def _of_file(path: Path, problems: list[str]) -> list[_Given]:
 
 def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in document.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and (value or prefix + name in _sections()):
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
+
+
+def _sections() -> set[str]:
+    return {key.section for key in _keys()}
 
 
 def _of_environment(environment: Mapping[str, str], others: set[str], problems: list[str]) -> list[_Given]:
@@ -256,5 +261,7 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield "receive.memory: must be at least receive.max_request"
     if config.journal.max_size < config.journal.segment_size * 2:
         yield "journal.max_size: must be at least twice journal.segment_size"
+    if config.journal.max_size < most_bytes(receive.max_request):
+        yield "journal.max_size: must be a third more than receive.max_request, or the largest request would never fit"
     if not config.telemetry.otlp_endpoint and config.telemetry.otlp_headers:
         yield "telemetry.otlp_headers: needs telemetry.otlp_endpoint"

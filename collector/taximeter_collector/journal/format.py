@@ -40,16 +40,17 @@ __all__ = [
 
 VERSION = 1
 
-_SEGMENT = Struct("<8sHHQQ")  # magic, version, header size, first position, created; then its checksum
+# magic, version, header size, first position, created; then its checksum
+_SEGMENT = Struct("<8sHHQQ")
 _SEGMENT_MAGIC = b"TAXIJRNL"
-_RECORD = Struct(
-    "<4sIQQIBBHI"
-)  # magic, body size, position, received, items, signal, sender size, flags, checksum of the body
+# magic, payload size, position, received, items, signal, sender size, flags, checksum of the body; then its checksum
+_RECORD = Struct("<4sIQQIBBHI")
 _RECORD_MAGIC = b"\xf5TXR"
 _MAGIC_PREFIX = _RECORD_MAGIC[:3]  # cannot overlap itself, so that replacing it forth and back is exact
 _ESCAPED_PREFIX = _MAGIC_PREFIX + b"x"
 _ESCAPED = 1
-_HEAD = Struct("<8sQQQ")  # magic, segment, offset, next position; then its checksum
+# magic, segment, offset, next position; then its checksum
+_HEAD = Struct("<8sQQQ")
 _HEAD_MAGIC = b"TAXIHEAD"
 _CHECKSUM = Struct("<I")
 

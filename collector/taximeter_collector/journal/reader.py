@@ -22,12 +22,8 @@ from taximeter_collector.journal.segments import Cursor, Folder
 
 __all__ = ["JournalReader", "Source"]
 
-_POLL_S = (
-    0.005,
-    0.01,
-    0.02,
-    0.05,
-)  # the last for as long as nothing comes: a reader at rest costs 20 small reads a second
+# The last for as long as nothing comes: a reader at rest costs 20 small reads a second.
+_POLL_S = (0.005, 0.01, 0.02, 0.05)
 
 
 class Source(Protocol):

@@ -10,7 +10,7 @@ from taximeter_collector.journal.errors import JournalFull
 from taximeter_collector.journal.format import SEGMENT_HEADER_BYTES, Record, read_records
 from taximeter_collector.journal.segments import Cursor, Folder
 
-__all__ = ["Retention", "oldest_unread_unix_nano"]
+__all__ = ["Retention", "has_passed", "oldest_unread_unix_nano"]
 
 _log = logging.getLogger("taximeter.journal")
 
@@ -51,7 +51,7 @@ class Retention:
         cursors = self._folder.cursors()
         if cursors:
             for first in self._sealed_segments():
-                if not all(_passed(cursor, first, self._sizes[first]) for cursor in cursors.values()):
+                if not all(has_passed(cursor, first, self._sizes[first]) for cursor in cursors.values()):
                     break
                 self._delete(first)
         if self._config.max_age_s:
@@ -139,5 +139,6 @@ def _received_at(folder: Folder, first: int, offset: int) -> int | None:
     return None
 
 
-def _passed(cursor: Cursor, first: int, size: int) -> bool:
+def has_passed(cursor: Cursor, first: int, size: int) -> bool:
+    """Whether a reader has no use any more for a segment of this size."""
     return cursor.segment > first or (cursor.segment == first and cursor.offset >= size)

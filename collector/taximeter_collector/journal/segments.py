@@ -58,9 +58,13 @@ class Folder:
         return None
 
     def cursors(self) -> dict[str, Cursor]:
-        """All readers that hold back segments. One whose place cannot be told holds back everything."""
-        names = sorted(file.stem for file in (self.path / "cursors").glob("*.json"))
-        return {name: cursor for name in names if _READER_NAME.fullmatch(name) and (cursor := self._cursor(name))}
+        """The places of all readers that hold back segments. One whose place cannot be told holds back everything."""
+        return {name: cursor for name in self.readers() if (cursor := self._cursor(name))}
+
+    def readers(self) -> list[str]:
+        """The names of all readers that hold back segments."""
+        names = (file.stem for file in (self.path / "cursors").glob("*.json"))
+        return sorted(name for name in names if _READER_NAME.fullmatch(name))
 
     def _cursor(self, reader: str) -> Cursor | None:
         try:
