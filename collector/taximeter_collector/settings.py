@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +87,10 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        return self.host == "localhost" or self.host == "::1" or self.host.startswith("127.")
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host.lower() == "localhost"
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -103,14 +108,14 @@ _SIZES = {
     "tib": 1 << 40,
 }
 _DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
+_NUMBER = re.compile(r"\s*(\d{1,18}(?:\.\d{1,40})?)\s*([a-zA-Z]*)\s*", re.ASCII)
 
 
 def _read_size(value: Any) -> int:
     match = _NUMBER.fullmatch(str(value))
     if isinstance(value, bool) or not match or match[2].lower() not in _SIZES:
         raise ValueError("a size such as '64MiB'")
-    return int(float(match[1]) * _SIZES[match[2].lower()])
+    return int(Decimal(match[1]) * _SIZES[match[2].lower()])
 
 
 def _write_size(value: int) -> str:
@@ -131,7 +136,7 @@ def _write_duration(value: float) -> str:
     for unit in ("d", "h", "m"):
         if value and value % _DURATIONS[unit] == 0:
             return f"{value / _DURATIONS[unit]:.0f}{unit}"
-    return f"{value:g}s"
+    return f"{Decimal(repr(value)).normalize():f}s"  # exact, and never with an exponent
 
 
 def _read_count(value: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from taximeter_collector.receive.config import ReceiveConfig
 from taximeter_collector.receive.refusals import Reason, Refused
 
 __all__ = ["AccessError", "Identity", "Tokens", "load_identity"]
+
+
+_TOKEN = re.compile(r"[!-~]+")
 
 
 class AccessError(Exception):
@@ -29,6 +33,8 @@ class Tokens:
         """Those of the environment, and those of the file. AccessError if the file is not what it should be."""
         pairs = [*config.tokens, *(_read_tokens(config.token_file) if config.token_file else ())]
         names = [name for name, _ in pairs]
+        if unusable := [name for name, token in pairs if not _TOKEN.fullmatch(token)]:
+            raise AccessError(f"the token named {unusable[0]} cannot be sent in a header: use visible ASCII characters")
         if twice := {name for name in names if names.count(name) > 1}:
             raise AccessError(f"more than one token is named {', '.join(sorted(twice))}")
         return cls(tuple((name, token.encode()) for name, token in pairs))
@@ -55,8 +61,8 @@ def _read_tokens(path: Path) -> Iterable[tuple[str, str]]:
         raise AccessError(f"cannot read the token file {path}: {error}") from error
     pairs = []
     for number, line in enumerate(lines, 1):
-        if line.strip() and not line.startswith("#"):
-            parts = line.split()
+        parts = line.split()
+        if parts and not parts[0].startswith("#"):
             if len(parts) != 2:
                 raise AccessError(f"{path}, line {number}: expected `NAME TOKEN`")
             pairs.append((parts[0], parts[1]))
@@ -87,7 +93,7 @@ def load_identity(config: ReceiveConfig) -> Identity | None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
-        context.load_cert_chain(config.tls_certificate, config.tls_key)
+        context.load_cert_chain(config.tls_certificate, config.tls_key, password=_no_password)
         if config.tls_client_ca:
             context.load_verify_locations(config.tls_client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
@@ -97,5 +103,10 @@ def load_identity(config: ReceiveConfig) -> Identity | None:
             config.tls_client_ca.read_bytes() if config.tls_client_ca else None,
             context,
         )
-    except (OSError, ssl.SSLError) as error:
+    except (OSError, ssl.SSLError, ValueError) as error:
         raise AccessError(f"the certificate, its key or the clients' CA cannot be used: {error}") from error
+
+
+def _no_password() -> str:
+    """OpenSSL would ask for it on the terminal, and wait."""
+    raise ValueError("the key is encrypted, and nobody is here to type its password")

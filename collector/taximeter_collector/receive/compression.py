@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
@@ -22,6 +22,11 @@ _GZIP, _ZLIB, _RAW = 31, 15, -15
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_WINDOW_LOG = 25  # 32 MiB. zstd -19 uses 8; what asks for more wants our memory
 
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_MOST_PARTS = 100  # members of a gzip file, frames of zstd; each has a cost, however little is in it
+
+_DAMAGE = (cast("type[Exception]", IsalError), ZstdError, EOFError)  # isal types its exception as an instance
+
 Decoder = Callable[[bytes, int], bytes]
 
 
@@ -34,7 +39,7 @@ def decompress(encoding: str, data: bytes, limit: int) -> bytes:
         )
     try:
         content = decoder(data, limit)
-    except (IsalError, ZstdError, EOFError) as error:
+    except _DAMAGE as error:
         raise Refused(Reason.MALFORMED, f"the body is not valid {encoding}: {error}") from error
     if len(content) > limit:
         raise Refused(Reason.TOO_LARGE, f"the body is larger than {limit} bytes after decompression")
@@ -45,10 +50,12 @@ def decompress_grpc(data: bytes, limit: int) -> bytes:
     """The content of a gRPC message that may be compressed; its first bytes tell.
 
     gRPC's own decompression is switched off, because it takes three times as long. No export request begins like that:
-    0x1f would be a wire type that does not exist, 0x78 an unknown field that then would have to pass for Adler-32.
+    0x1f is a wire type that does not exist; 0x28 and 0x78 are unknown fields that would have to pass for zstd or zlib.
     """
     if data.startswith(_GZIP_MAGIC):
         return decompress("gzip", data, limit)
+    if data.startswith(_ZSTD_MAGIC):
+        return decompress("zstd", data, limit)
     if len(data) > 2 and data[0] == 0x78 and (data[0] << 8 | data[1]) % 31 == 0:
         try:
             return decompress("deflate", data, limit)
@@ -60,17 +67,13 @@ def decompress_grpc(data: bytes, limit: int) -> bytes:
 
 def _gunzip(data: bytes, limit: int) -> bytes:
     """All members, as RFC 1952 has it."""
-    content, rest = _inflate(data, _GZIP, limit)
-    while rest and len(content) <= limit:
-        more, rest = _inflate(rest, _GZIP, limit - len(content))
-        content += more
-    return content
+    return _all_parts(lambda: isal_zlib.decompressobj(_GZIP), data, limit)
 
 
 def _undeflate(data: bytes, limit: int) -> bytes:
     """The zlib format, as HTTP means it by `deflate`; or the bare one, as some send it."""
     is_zlib = len(data) > 1 and data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
-    content, rest = _inflate(data, _ZLIB if is_zlib else _RAW, limit)
+    content, rest = _to_the_end(isal_zlib.decompressobj(_ZLIB if is_zlib else _RAW), data, limit)
     if rest:
         raise EOFError(f"{len(rest)} bytes behind the end")
     return content
@@ -78,16 +81,8 @@ def _undeflate(data: bytes, limit: int) -> bytes:
 
 def _unzstd(data: bytes, limit: int) -> bytes:
     """All frames."""
-    content = b""
-    while data and len(content) <= limit:
-        inflater = ZstdDecompressor(options={DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
-        more, data = _to_the_end(inflater, data, limit - len(content))
-        content += more
-    return content
-
-
-def _inflate(data: bytes, window_bits: int, limit: int) -> tuple[bytes, bytes]:
-    return _to_the_end(isal_zlib.decompressobj(window_bits), data, limit)
+    options: dict[int, int] = {DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
+    return _all_parts(lambda: ZstdDecompressor(options=options), data, limit)
 
 
 class _Inflater(Protocol):
@@ -98,6 +93,19 @@ class _Inflater(Protocol):
     def unused_data(self) -> bytes: ...
 
     def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+def _all_parts(begin: Callable[[], _Inflater], data: bytes, limit: int) -> bytes:
+    """The content of everything that `data` is put together of."""
+    content, rest = _to_the_end(begin(), data, limit)
+    parts = 1
+    while rest and len(content) <= limit:
+        if parts == _MOST_PARTS:
+            raise EOFError(f"it is put together of more than {_MOST_PARTS} parts")
+        more, rest = _to_the_end(begin(), rest, limit - len(content))
+        content += more
+        parts += 1
+    return content
 
 
 def _to_the_end(inflater: _Inflater, data: bytes, limit: int) -> tuple[bytes, bytes]:

@@ -44,12 +44,15 @@ class ReceiveConfig:
     cors_origins: tuple[str, ...] = setting(
         names, [], "Origins whose pages may send, such as `https://app.example.com` or `https://*.example.com`."
     )
-    max_request: int = setting(size, "64MiB", "The largest request in protobuf, after decompression.", at_least=1024)
+    max_request: int = setting(
+        size, "64MiB", "The largest request in protobuf, after decompression.", at_least=1024, at_most=1 << 30
+    )
     max_json_request: int = setting(
         size,
         "16MiB",
         "The largest request in JSON, after decompression; JSON takes ten times its size in memory.",
         at_least=1024,
+        at_most=1 << 30,
     )
     memory: int = setting(
         size,

@@ -28,6 +28,7 @@ _HEAD_BYTES = 64 << 10
 _LINGER_S = 2.0  # how long what is refused may go on being sent, so that the answer is read before the connection ends
 _SWEEP_S = 0.5
 _PIPELINED = 8  # requests that may wait for their turn on one connection before no more are read
+_CRUMB_BYTES = 4 << 10  # pieces of a body below it are put together at once: each object takes 33 bytes of its own
 
 
 @dataclass(slots=True)
@@ -119,7 +120,7 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[Head, Request | Refused, bool]] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._writable = True
+        self._untaken: asyncio.Future[None] | None = None  # there while the peer does not read its answers
         self._closing = False  # nothing more is read as a request
         self.deadline = time.monotonic() + self._config.request_timeout_s
         self._begin()
@@ -130,7 +131,8 @@ class _Connection(asyncio.Protocol):
         self._head_done = False
         self._in_request = False
         self._raw = 0
-        self._pieces: list[bytes] = []
+        self._barren = 0
+        self._pieces: list[bytes | bytearray] = []
         self._size = 0
         self._limit = 0
         self._context: object = None
@@ -150,40 +152,31 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._server.open.discard(self)
         self._transport = None
-        self._server.memory.give_back(self._size)
-        self._size = 0
-        self._pieces.clear()
+        self._forget_body()
+        self._forget_waiting()
         self._closing = True
+        self._all_taken()
+        del self._parser  # it holds us as we hold it, and would wait for the garbage collection
 
     def data_received(self, data: bytes) -> None:
-        if self._closing:
-            return  # what is still sent of something that was refused
-        self._raw += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._fail(Refused(Reason.MALFORMED, "only HTTP/1.1 is spoken here"))
-        except httptools.HttpParserError as error:
-            self._fail(Refused(Reason.MALFORMED, f"this is not HTTP/1.1: {error}"))
-        else:
-            overhead = self._raw - self._size
-            if not self._head_done and overhead > _HEAD_BYTES:
-                self._fail(Refused(Reason.HEADERS_TOO_LARGE, f"headers of more than {_HEAD_BYTES} bytes"))
-            elif self._head_done and overhead > 2 * _HEAD_BYTES + 8 * self._size:
-                self._fail(Refused(Reason.MALFORMED, "chunks that are nearly nothing but framing"))
+        while data and not self._closing:  # what is still sent of something that was refused is passed over
+            data = self._parse(data)
 
     def eof_received(self) -> bool:
-        """A peer may close its side after its last request and still wait for the answer."""
+        """A peer may close its side after its last request and still wait for the answer. TLS knows no such half."""
         if not self._task:
             self._close()
         self._closing = True
-        return self._task is not None
+        return self._task is not None and self._transport is not None and self._transport.can_write_eof()
 
     def pause_writing(self) -> None:
-        self._writable = False
+        """Nothing more is read from a peer that does not read: its answers would pile up here."""
+        assert self._transport
+        self._untaken = asyncio.get_running_loop().create_future()
+        self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        self._writable = True
+        self._all_taken()
         self._read_on()
 
     # What the parser calls
@@ -196,14 +189,17 @@ class _Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._head_done:
-            key = name.decode("latin-1").lower()
-            self._head.headers[key] = value.decode("latin-1")
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            headers = self._head.headers
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
 
     def on_headers_complete(self) -> None:
         self._head_done = True
         if self._refused:
             return
         self._head.method = self._parser.get_method().decode("latin-1")
+        if self._is_offer():
+            return
         self._head.path = self._head.path.partition("?")[0]
         try:
             self._limit, self._context = self._server.app.admit(self._head)
@@ -229,12 +225,19 @@ class _Connection(asyncio.Protocol):
             self._answer_early()
             return
         self._size += len(data)
-        self._pieces.append(data)
+        pieces = self._pieces
+        if not pieces or len(data) >= _CRUMB_BYTES:
+            pieces.append(data)
+        elif isinstance(crumbs := pieces[-1], bytearray):
+            crumbs += data
+        else:
+            pieces.append(bytearray(data))
 
     def on_message_complete(self) -> None:
-        if self._refused:
+        if self._refused or self._is_offer():
             return
-        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        pieces = self._pieces
+        body = first if len(pieces) == 1 and isinstance(first := pieces[0], bytes) else b"".join(pieces)
         self._enqueue(self._head, Request(self._head, body, self._context), self._parser.should_keep_alive())
         self._size = 0  # from here on the answering gives it back
         self._begin()
@@ -242,6 +245,42 @@ class _Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     # Ours
+
+    def _is_offer(self) -> bool:
+        return self._parser.should_upgrade() and self._head.method != "CONNECT"
+
+    def _parse(self, data: bytes) -> bytes:
+        """Parse, and give back what is to be parsed then."""
+        self._raw += len(data)
+        size = self._size
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            return self._declined() + data[offer.args[0] :]
+        except httptools.HttpParserError as error:
+            self._fail(Refused(Reason.MALFORMED, f"this is not HTTP/1.1: {error}"))
+        else:
+            self._barren = self._barren + len(data) if self._size == size else 0
+            self._limit_framing()
+        return b""
+
+    def _declined(self) -> bytes:
+        """The head again, without its offer of another protocol: with it, the parser would pass over the body.
+
+        The HTTP client of the JDK makes this offer with its first request to a server without TLS.
+        """
+        head = self._head
+        lines = [f"{name}: {value}" for name, value in head.headers.items() if name not in ("connection", "upgrade")]
+        self._begin()
+        return "\r\n".join((f"{head.method} {head.path} HTTP/1.1", *lines, "", "")).encode("latin-1")
+
+    def _limit_framing(self) -> None:
+        overhead = self._raw - self._size
+        if not self._head_done:
+            if overhead > _HEAD_BYTES:
+                self._fail(Refused(Reason.HEADERS_TOO_LARGE, f"headers of more than {_HEAD_BYTES} bytes"))
+        elif overhead > 2 * _HEAD_BYTES + 8 * self._size or self._barren > 2 * _HEAD_BYTES:
+            self._fail(Refused(Reason.MALFORMED, "chunks or trailers that are nearly nothing but framing"))
 
     def _begin_request(self) -> None:
         self._in_request = True
@@ -251,11 +290,21 @@ class _Connection(asyncio.Protocol):
     def _answer_early(self) -> None:
         """Say no before the body is read; it is passed over for a while, so that the peer gets to read the answer."""
         assert self._refused
+        self._forget_body()
+        self._closing = True
+        self._enqueue(self._head, self._refused, False)
+        self._head = Head()  # what follows in the same bytes is not of this one
+
+    def _forget_body(self) -> None:
         self._server.memory.give_back(self._size)
         self._size = 0
         self._pieces.clear()
-        self._closing = True
-        self._enqueue(self._head, self._refused, False)
+
+    def _forget_waiting(self) -> None:
+        for _, what, _ in self._waiting:
+            if isinstance(what, Request):
+                self._server.memory.give_back(len(what.body))
+        self._waiting.clear()
 
     def _fail(self, refused: Refused) -> None:
         if not self._closing:
@@ -277,7 +326,9 @@ class _Connection(asyncio.Protocol):
                 self._write(response, head, keep_alive)
                 if not keep_alive:
                     self._closing = True
-                    self._waiting.clear()
+                    self._forget_waiting()
+                elif self._untaken:
+                    await self._until_taken(self._untaken)
         finally:
             self._task = None
             self._after_answers()
@@ -296,6 +347,16 @@ class _Connection(asyncio.Protocol):
             return app.refuse(head, Refused(Reason.INTERNAL, "an error of ours; it is in the log"))
         finally:
             self._server.memory.give_back(size)
+
+    async def _until_taken(self, untaken: asyncio.Future[None]) -> None:
+        self.deadline = time.monotonic() + self._config.request_timeout_s
+        await untaken
+        self.deadline = _FOR_EVER
+
+    def _all_taken(self) -> None:
+        untaken, self._untaken = self._untaken, None
+        if untaken and not untaken.done():
+            untaken.set_result(None)
 
     def _after_answers(self) -> None:
         if not self._transport:
@@ -318,7 +379,7 @@ class _Connection(asyncio.Protocol):
         self._transport.resume_reading()
 
     def _read_on(self) -> None:
-        if self._transport and self._writable and not self._task and not self._transport.is_closing():
+        if self._transport and not self._untaken and not self._task and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def _write(self, response: Response, head: Head, keep_alive: bool) -> None:
@@ -334,14 +395,14 @@ class _Connection(asyncio.Protocol):
 
     def time_out(self) -> None:
         """Time is up for whatever was going on."""
-        if self._in_request and not self._closing:
+        if self._in_request and not self._closing and not self._untaken:
             self._server.dropped("slow_request")
             self._fail(
                 Refused(Reason.TOO_SLOW, f"the request took more than {self._config.request_timeout_s:g} s to arrive")
             )
         else:
             if not self._closing:
-                self._server.dropped("idle")
+                self._server.dropped("slow_reader" if self._untaken else "idle")
             self.abort()
 
     def close_if_idle(self) -> None:

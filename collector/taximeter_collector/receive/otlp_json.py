@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +24,8 @@ __all__ = ["to_protobuf"]
 
 _HEX_IDS = {"trace_id", "span_id", "parent_span_id"}
 _MOST_NESTED = 100  # protobuf's own limit
+_MOST_BRACKETS = 1 << 20  # an object takes 200 bytes of memory, so a body of 16 MB could ask for a gigabyte
+_INTEGER = re.compile(r"-?[0-9]{1,20}")
 _VARINT, _FIXED64, _SIZED, _FIXED32 = 0, 1, 2, 5
 
 
@@ -45,6 +48,8 @@ def to_protobuf(descriptor: Descriptor, body: bytes) -> bytes:
     >>> to_protobuf(ExportTraceServiceRequest.DESCRIPTOR, b'{"resourceSpans": [{"schemaUrl": "s"}]}')
     b'\\n\\x03\\x1a\\x01s'
     """
+    if len(body) > _MOST_BRACKETS and body.count(b"{") + body.count(b"[") > _MOST_BRACKETS:
+        raise Refused(Reason.TOO_LARGE, f"the body has more than {_MOST_BRACKETS} objects and arrays; send it in parts")
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -160,12 +165,7 @@ def _sized(data: bytes) -> bytes:
 
 def _integer(low: int, high: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
-        if isinstance(value, str):
-            try:
-                value = int(value)
-            except ValueError:
-                raise _Wrong("an integer") from None
-        elif isinstance(value, float) and value.is_integer():
+        if (isinstance(value, str) and _INTEGER.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise _Wrong("an integer")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
 import gc
@@ -28,7 +27,7 @@ async def run(config: Config, control: Control) -> None:
         listening = await receiver.start()
     except (StartError, AccessError, JournalError, OSError) as error:
         raise CannotStart(str(error)) from error
-    control.on_reload = lambda: asyncio.ensure_future(receiver.reload())
+    control.on_reload = receiver.reload
     gc.freeze()  # what start-up made stays; collections need not look at it
     control.ready(**{name: place for name, place in dataclasses.asdict(listening).items() if place})
     await control.stopped.wait()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,15 +44,14 @@ class Listening:
 
 
 class Receiver:
-    """`async with Receiver(...)` receives; at the end it drains."""
+    """Receives from `start` on; `stop` drains."""
 
     def __init__(self, receive: ReceiveConfig, journal: JournalConfig, run: Path) -> None:
         self._config = receive
         self._journal = journal
         self._run = run
         self._identity: Identity | None = None
-        self._http: list[asyncio.Server] = []
-        self._status: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server] = []
         self._grpc: grpc.aio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.registry = Registry()
@@ -65,7 +62,7 @@ class Receiver:
         tokens = Tokens.load(self._config)
         self._run.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._intake = Intake(self._config, self._journal, self.registry)
-        state = State(lambda: ready(self._intake), lambda: status_page(self._intake, self._journal, self._run))
+        state = State(lambda: ready(self._intake), self._status_page)
         self._app = OtlpHttp(self._config, tokens, state, self._intake)
         self._connections = self._connections_of(self._app)
         self._status_connections = self._connections_of(OtlpHttp(self._config, Tokens(), state, None))
@@ -81,7 +78,7 @@ class Receiver:
     async def stop(self) -> None:
         """Let nobody in any more, finish what is under way, and close the journal."""
         timeout = self._config.drain_timeout_s
-        for server in (*self._http, *self._status):
+        for server in self._servers:
             server.close()
         await asyncio.gather(
             self._connections.drain(timeout),
@@ -93,7 +90,7 @@ class Receiver:
             task.cancel()
         self._observe()
 
-    async def reload(self) -> None:
+    def reload(self) -> None:
         """Take tokens and certificates as they are in the files now. What cannot be used changes nothing."""
         try:
             tokens, identity = Tokens.load(self._config), load_identity(self._config)
@@ -102,8 +99,6 @@ class Receiver:
             return
         self._app.tokens = self._services.tokens = tokens
         self._identity = identity
-        if identity:
-            self._http = [await self._renewed(server, identity.context) for server in self._http]
         _log.info("took new tokens and certificates", extra={"tokens": [name for name, _ in tokens.by_name]})
 
     def _connections_of(self, app: HttpApp) -> Connections:
@@ -116,15 +111,17 @@ class Receiver:
         if not self._config.http:
             return None
         context = self._identity.context if self._identity else None
+        if context:
+            context.sni_callback = self._newest_context
         server = await self._listen(self._connections, self._config.http, "receive.http", context)
-        self._http = [server]
+        self._servers.append(server)
         return _bound(server, self._config.http)
 
     async def _start_status(self) -> Address | None:
         if not self._config.status:
             return None
         server = await self._listen(self._status_connections, self._config.status, "receive.status", None)
-        self._status = [server]
+        self._servers.append(server)
         return _bound(server, self._config.status)
 
     async def _listen(
@@ -143,18 +140,10 @@ class Receiver:
         except OSError as error:
             raise StartError(f"cannot listen at {address} ({key}): {error.strerror or error}") from error
 
-    async def _renewed(self, server: asyncio.Server, context: ssl.SSLContext) -> asyncio.Server:
-        """Go on listening on the same sockets with another context; nobody who is connecting notices."""
-        loop = asyncio.get_running_loop()
-        duplicates = [socket.socket(fileno=os.dup(listener.fileno())) for listener in server.sockets]
-        renewed = [
-            await loop.create_server(
-                self._connections, sock=duplicate, ssl=context, backlog=_BACKLOG, ssl_handshake_timeout=_HANDSHAKE_S
-            )
-            for duplicate in duplicates
-        ]
-        server.close()
-        return renewed[0]
+    def _newest_context(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        """Have a handshake use the certificate of now. Another server in place of this one would lose connections."""
+        assert self._identity
+        connection.context = self._identity.context
 
     async def _start_grpc(self) -> Address | None:
         address = self._config.grpc
@@ -176,6 +165,9 @@ class Receiver:
         while True:
             self._observe()
             await asyncio.sleep(_PUBLISH_S)
+
+    def _status_page(self) -> str:
+        return status_page(self._intake, self._journal, self._run, len(self._connections.open))
 
     def _observe(self) -> None:
         observe(self._intake, self._journal, len(self._connections.open))

@@ -23,10 +23,10 @@ def ready(intake: Intake) -> str:
     return intake.journal.refusing
 
 
-def status_page(intake: Intake, config: JournalConfig, run: Path) -> str:
+def status_page(intake: Intake, config: JournalConfig, run: Path, connections: int) -> str:
     """The metrics of all processes, in Prometheus' text."""
     observe_process(intake.registry, "receiver")
-    _observe_journal(intake, config)
+    observe(intake, config, connections)
     return render([*intake.registry.samples(), *published(run, but="receiver")])
 
 

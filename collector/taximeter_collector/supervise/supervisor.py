@@ -10,11 +10,13 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 from taximeter_collector.configuration import Config
+from taximeter_collector.journal.files import LockTaken, lock
 from taximeter_collector.supervise.worker import CANNOT_START, RELOAD, Order
 from taximeter_collector.telemetry.exposition import publish
 from taximeter_collector.telemetry.metrics import PROCESS_RESTARTS, Registry
@@ -27,7 +29,11 @@ _LIVED_S = 60.0  # a worker that lived this long may be started again at once
 _PUBLISH_S = 5.0
 # glibc would give the memory of each large request back to the system and fetch it anew for the next, which takes a
 # fifth of the receiver's time (`make bench-collector`). Other systems do not know these.
-_ALLOCATION = {"MALLOC_TRIM_THRESHOLD_": str(128 << 20), "MALLOC_MMAP_THRESHOLD_": str(128 << 20)}
+_ALLOCATION = {
+    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(128 << 20),
+    "MALLOC_ARENA_MAX": "2",
+}
 _KILL_AFTER_S = 10.0  # beyond the time that draining may take
 
 
@@ -54,9 +60,14 @@ class Supervisor:
     async def run(self) -> str:
         """Until SIGTERM or SIGINT. The reason, if it was none of these but a worker that cannot start."""
         self._follow_signals()
-        self._config.run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for file in self._config.run_folder.glob("*.json"):
-            file.unlink(missing_ok=True)  # of processes that are no more
+        try:
+            held = self._take_run_folder()
+        except OSError as error:
+            return str(error)
+        with held:
+            return await self._run()
+
+    async def _run(self) -> str:
         tasks = [asyncio.create_task(self._keep(worker)) for worker in self._workers]
         publishing = asyncio.create_task(self._publish())
         await self._stopping.wait()
@@ -73,6 +84,20 @@ class Supervisor:
         """Have the workers read tokens and certificates again."""
         for worker in self._workers:
             _tell(worker, RELOAD)
+
+    def _take_run_folder(self) -> IO[bytes]:
+        """Make the folder ours for as long as the file is open, and empty it."""
+        folder = self._config.run_folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            held = lock(folder / "lock")
+        except LockTaken as error:
+            raise LockTaken(
+                f"another collector uses the data folder {self._config.data}: stop it, or give this one another --data"
+            ) from error
+        for file in folder.glob("*.json"):
+            file.unlink(missing_ok=True)  # of processes that are no more
+        return held
 
     def _follow_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -91,12 +116,14 @@ class Supervisor:
             code = await self._run_once(worker)
             if self._stopping.is_set():
                 return
-            if code == CANNOT_START and not worker.was_ready:
+            if not worker.was_ready and code > 0:  # it ended by itself, and has never worked
+                worker.error = worker.error or f"the {worker.name} could not start; what it said is in the log"
                 self._stopping.set()
                 return
             pause = _FIRST_PAUSE_S if time.monotonic() - started > _LIVED_S else min(pause * 2, _LONGEST_PAUSE_S)
             wait = pause * random.uniform(0.75, 1.25)
             self._registry.add(PROCESS_RESTARTS, 1, worker.name)
+            publish(self._registry, self._config.run_folder, "supervisor")
             _log.error(
                 "a process died and is started again",
                 extra={"worker": worker.name, "exit_code": code, "reason": worker.error, "in_s": round(wait, 2)},
@@ -108,16 +135,23 @@ class Supervisor:
                 continue
 
     async def _run_once(self, worker: _Worker) -> int:
-        process = worker.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "taximeter_collector.supervise",
-            worker.name,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env=_ALLOCATION | os.environ,
-        )
+        try:
+            with _signals_held():
+                process = worker.process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "taximeter_collector.supervise",
+                    worker.name,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    env=_ALLOCATION | os.environ,
+                )
+        except OSError as error:  # no process or no memory can be had at this moment
+            worker.error = str(error)
+            return CANNOT_START
         _tell(worker, Order(self._config, worker.facts).encode())
+        if self._stopping.is_set():  # while it was being started, when nobody else could tell it
+            _dismiss(process)
         assert process.stdout
         async for line in process.stdout:
             self._hear(worker, json.loads(line))
@@ -137,8 +171,7 @@ class Supervisor:
         """Tell all to end; kill what does not."""
         processes = [worker.process for worker in self._workers if worker.process]
         for process in processes:
-            if process.stdin:
-                process.stdin.close()
+            _dismiss(process)
         patience = self._config.receive.drain_timeout_s * 2 + _KILL_AFTER_S
         try:
             await asyncio.wait_for(asyncio.gather(*(process.wait() for process in processes)), patience)
@@ -152,6 +185,25 @@ class Supervisor:
         while True:
             publish(self._registry, self._config.run_folder, "supervisor")
             await asyncio.sleep(_PUBLISH_S)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """What a terminal sends to all its processes is for us alone: one that is begun meanwhile never gets it."""
+    if sys.platform == "win32":
+        yield
+        return
+    of_terminals = {signal.SIGINT, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, of_terminals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, of_terminals)
+
+
+def _dismiss(process: asyncio.subprocess.Process) -> None:
+    if process.stdin:
+        process.stdin.close()
 
 
 def _tell(worker: _Worker, message: bytes) -> None:

@@ -23,7 +23,7 @@ from taximeter_collector.telemetry.logs import configure_logs
 __all__ = ["CANNOT_START", "RELOAD", "WORKERS", "CannotStart", "Control", "Order", "main"]
 
 CANNOT_START = 78  # EX_CONFIG: trying again without a change is of no use
-RELOAD = b"reload\n"
+RELOAD = b"r"
 WORKERS = {
     "receiver": "taximeter_collector.receive.process",
     "telemetry": "taximeter_collector.telemetry.process",
@@ -50,16 +50,27 @@ class Order:
 
     @staticmethod
     def receive(stream: IO[bytes]) -> Order:
-        """From our stdin."""
-        order = pickle.loads(stream.read(int.from_bytes(stream.read(4), "big")))
+        """From our stdin. EOFError if the supervisor has gone."""
+        order = pickle.loads(_exactly(stream, int.from_bytes(_exactly(stream, 4), "big")))
         assert isinstance(order, Order)
         return order
+
+
+def _exactly(stream: IO[bytes], size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = stream.read(size - len(data))
+        if not more:
+            raise EOFError
+        data += more
+    return data
 
 
 @dataclass(slots=True)
 class Control:
     """How a worker and its supervisor talk."""
 
+    stream: IO[bytes]
     previous: dict[str, Any]
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     on_reload: Callable[[], object] = lambda: None
@@ -72,17 +83,17 @@ class Control:
         """Follow the supervisor's word until there is no supervisor any more."""
 
         def follow() -> None:
-            for line in sys.stdin.buffer:
-                if line == RELOAD:
+            while word := self.stream.read(1):
+                if word == RELOAD:
                     loop.call_soon_threadsafe(lambda: self.on_reload())
             loop.call_soon_threadsafe(self.stopped.set)
 
         threading.Thread(target=follow, name="supervisor", daemon=True).start()
 
 
-async def _work(name: str, order: Order) -> int:
+async def _work(name: str, order: Order, stream: IO[bytes]) -> int:
     loop = asyncio.get_running_loop()
-    control = Control(order.previous)
+    control = Control(stream, order.previous)
     control.listen(loop)
     if sys.platform != "win32":
         loop.add_signal_handler(signal.SIGTERM, control.stopped.set)
@@ -97,9 +108,13 @@ async def _work(name: str, order: Order) -> int:
 def main() -> int:
     """Run the worker that the command line names."""
     name = sys.argv[1]
-    order = Order.receive(sys.stdin.buffer)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor will tell us
-    if sys.platform != "win32":
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Unbuffered: a thread that waits in a buffered read has a lock, over which the interpreter would abort at its end.
+    stream = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 - for as long as we live
+    try:
+        order = Order.receive(stream)
+    except EOFError:
+        return 0
+    if sys.platform == "win32":  # where the supervisor cannot keep it from us
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_logs(order.config.log, name)
-    return asyncio.run(_work(name, order))
+    return asyncio.run(_work(name, order, stream))

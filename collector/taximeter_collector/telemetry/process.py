@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+_LAST_EXPORT_MS = 2000  # an endpoint that hangs must not hold up the end
+
 
 async def run(config: Config, control: Control) -> None:
     """Export what all processes have published, until told to stop."""
@@ -46,7 +48,7 @@ async def run(config: Config, control: Control) -> None:
             await asyncio.wait_for(control.stopped.wait(), 5)
         except TimeoutError:
             continue
-    await asyncio.to_thread(provider.shutdown, 5000)
+    await asyncio.to_thread(provider.shutdown, _LAST_EXPORT_MS)
 
 
 def _observer(metric: Metric, folder: Path) -> Callable[[CallbackOptions], Iterable[Observation]]:
