@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from taximeter_cli import collect, configure, journal
+from taximeter_cli import collect, configure, journal, prices
 from taximeter_cli.main import version
 from taximeter_cli.options import Mistake
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command("collect")(collect.collect)
 app.add_typer(journal.app, name="journal")
 app.add_typer(configure.app, name="config")
+app.add_typer(prices.app, name="prices")
 
 
 def _tell_version(asked: bool) -> None:
@@ -44,7 +45,7 @@ def _root(
 def run(arguments: Sequence[str]) -> int:
     """Run a command; what the user got wrong is one sentence on stderr and exit code 2."""
     try:
-        app(list(arguments))
+        app(list(arguments), prog_name="taximeter")
     except Mistake as mistake:
         print(mistake, file=sys.stderr)
         return mistake.exit_code
