@@ -80,11 +80,11 @@ def taximeter() -> Iterator[Collector]:
 
 
 @contextmanager
-def otelcol(binary: str, config: Path) -> Iterator[Collector]:
-    """An OpenTelemetry Collector whose sending queue is on disk; where it sends to takes all and keeps nothing."""
+def otelcol(binary: str, config: Path, *, sends: bool) -> Iterator[Collector]:
+    """An OpenTelemetry Collector whose sending queue is on disk. It sends to a place that keeps nothing, or nowhere."""
     store = tempfile.mkdtemp(prefix="otelcol-bench-")
     ports = [_free_port() for _ in range(3)]
-    sink = subprocess.Popen([sys.executable, __file__, "--sink", str(ports[2])])
+    beside = [subprocess.Popen([sys.executable, __file__, "--sink", str(ports[2])])] if sends else []
     environment = os.environ | {
         "IN_HTTP": f"127.0.0.1:{ports[0]}",
         "IN_GRPC": f"127.0.0.1:{ports[1]}",
@@ -95,9 +95,10 @@ def otelcol(binary: str, config: Path) -> Iterator[Collector]:
     try:
         _await_port(ports[0])
         places = (f"http://127.0.0.1:{ports[0]}", f"127.0.0.1:{ports[1]}")
-        yield Collector(f"otelcol ({config.stem})", psutil.Process(process.pid), *places)
+        name = f"otelcol, {config.stem}{', and sends' if sends else ''}"
+        yield Collector(name, psutil.Process(process.pid), *places)
     finally:
-        for one in (process, sink):
+        for one in (process, *beside):
             one.terminate()
             one.wait()
         shutil.rmtree(store)
@@ -278,8 +279,9 @@ def main() -> None:
             measure(collector, options.rounds, options.seconds)
     if options.otelcol:
         for config in sorted((Path(__file__).parent / "otelcol").glob("*.yaml")):
-            with otelcol(options.otelcol, config) as collector:
-                measure(collector, options.rounds, options.seconds)
+            for sends in (False, True):
+                with otelcol(options.otelcol, config, sends=sends) as collector:
+                    measure(collector, options.rounds, options.seconds)
 
 
 if __name__ == "__main__":

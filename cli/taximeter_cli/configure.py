@@ -66,7 +66,7 @@ def _value(configuration: Configuration, key: Key) -> Any:
 
 
 def _as_toml(value: Any) -> str:
-    """TOML writes these values as JSON does, but for characters that JSON makes pairs of, and one it does not escape."""
+    """TOML writes these values as JSON does, but for what JSON makes pairs of, and one character it leaves alone."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["Mistake", "OfConfig", "OfData", "OfSet", "settings"]
 
 # Variables of our prefix that the meter in the app reads; `tests/cli/test_commands.py` compares them with its code.
-OF_THE_METER = ("TAXIMETER_BAGGAGE", "TAXIMETER_CHUNK_METRIC", "TAXIMETER_REDACT_PATTERNS")
+OF_THE_METER = (
+    "TAXIMETER_BAGGAGE",
+    "TAXIMETER_CHUNK_METRIC",
+    "TAXIMETER_PROVIDERS",
+    "TAXIMETER_REDACT_PATTERNS",
+)
 
 OfData = Annotated[Path | None, typer.Option("--data", help="The data folder: journal, lake, and what else is kept.")]
 OfConfig = Annotated[Path | None, typer.Option("--config", help="The configuration file, instead of ./taximeter.toml.")]
@@ -39,7 +44,7 @@ def settings(config: Path | None, sets: list[str] | None, **flags: object) -> Co
     for item in sets or ():
         key, equals, value = item.partition("=")
         if not equals:
-            raise Mistake(f"--set {item}: expected KEY=VALUE")
+            raise Mistake(f"taximeter: --set {item}: expected KEY=VALUE")
         given[key.strip()] = value
     try:
         return load(given, file=config, others=OF_THE_METER)

@@ -97,16 +97,19 @@ def _keys() -> Iterator[Key]:
                 yield Key(f"{top.name}.{name}", top.name, inner.name, declared)
 
 
+_PREFIX = "TAXIMETER_"
+
+
 def environment_name(key: str) -> str:
     """The variable for a setting.
 
     >>> environment_name("receive.http")
     'TAXIMETER_RECEIVE_HTTP'
     """
-    return "TAXIMETER_" + key.upper().replace(".", "_")
+    return _PREFIX + key.upper().replace(".", "_")
 
 
-_FILE_VARIABLE = "TAXIMETER_CONFIG"
+_FILE_VARIABLE = f"{_PREFIX}CONFIG"
 # What Kubernetes puts into every container beside a Service named taximeter-something.
 _OF_KUBERNETES = re.compile(r"TAXIMETER_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)")
 
@@ -204,18 +207,19 @@ def _of_environment(environment: Mapping[str, str], others: set[str], problems: 
         if variable in by_variable:
             given.append(_Given(by_variable[variable], value, "environment"))
         elif (
-            variable.startswith("TAXIMETER_")
+            variable.startswith(_PREFIX)
             and variable != _FILE_VARIABLE
             and variable not in others
             and not _OF_KUBERNETES.fullmatch(variable)
         ):
-            problems.append(f"{variable} (environment): unknown variable{_suggestion(variable, by_variable)}")
+            problems.append(f"{variable} (environment): unknown variable{_suggestion(variable, by_variable, _PREFIX)}")
     return given
 
 
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), 1, 0.6)
-    return f"; did you mean {close[0]}?" if close else ""
+def _suggestion(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """What may have been meant. A prefix that all have in common says nothing of that."""
+    close = difflib.get_close_matches(name.removeprefix(prefix), [one.removeprefix(prefix) for one in known], 1, 0.6)
+    return f"; did you mean {prefix}{close[0]}?" if close else ""
 
 
 def _build(known: Mapping[str, Key], values: Mapping[str, Any]) -> Config:
@@ -238,6 +242,9 @@ def _under_data(config: Config) -> Config:
     )
 
 
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\*\.)?[^*?/\s]+(:\*)?")
+
+
 def _contradictions(config: Config) -> Iterator[str]:
     """Settings that are right one by one, and wrong together."""
     receive = config.receive
@@ -255,8 +262,12 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield "receive.tls_certificate: needs receive.tls_key, too"
     if not receive.tls_certificate and (receive.tls_key or receive.tls_client_ca):
         yield "receive.tls_key, receive.tls_client_ca: need receive.tls_certificate, too"
-    if "*" in receive.cors_origins:
-        yield "receive.cors_origins: '*' would let every page on the web send; name the origins"
+    for origin in receive.cors_origins:
+        if not _ORIGIN.fullmatch(origin):
+            yield (
+                f"receive.cors_origins: {origin!r} is no origin, or would let every page on the web send; "
+                "expected such as 'https://app.example.com' or 'https://*.example.com'"
+            )
     if receive.memory < receive.max_request:
         yield "receive.memory: must be at least receive.max_request"
     if config.journal.max_size < config.journal.segment_size * 2:

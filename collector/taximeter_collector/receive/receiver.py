@@ -129,7 +129,7 @@ class Receiver:
     ) -> asyncio.Server:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.create_server(
+            server = await loop.create_server(
                 connections,
                 address.host,
                 address.port,
@@ -139,6 +139,11 @@ class Receiver:
             )
         except OSError as error:
             raise StartError(f"cannot listen at {address} ({key}): {error.strerror or error}") from error
+        chosen = server.sockets[0].getsockname()[1]
+        if any(listener.getsockname()[1] != chosen for listener in server.sockets):
+            server.close()  # `localhost` is two addresses, and each was given a free port of its own
+            return await self._listen(connections, Address(address.host, chosen), key, context)
+        return server
 
     def _newest_context(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         """Have a handshake use the certificate of now. Another server in place of this one would lose connections."""

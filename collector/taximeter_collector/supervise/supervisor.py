@@ -69,11 +69,15 @@ class Supervisor:
 
     async def _run(self) -> str:
         tasks = [asyncio.create_task(self._keep(worker)) for worker in self._workers]
+        for task in tasks:
+            task.add_done_callback(lambda _: self.stop())  # a worker that nobody keeps would die unnoticed
         publishing = asyncio.create_task(self._publish())
         await self._stopping.wait()
         await self._stop_all()
         publishing.cancel()
-        await asyncio.gather(*tasks, publishing, return_exceptions=True)
+        for worker, ended in zip(self._workers, await asyncio.gather(*tasks, return_exceptions=True), strict=True):
+            if isinstance(ended, Exception):
+                worker.error = worker.error or f"the {worker.name} could not be kept running: {ended!r}"
         return next((worker.error for worker in self._workers if worker.error), "")
 
     def stop(self) -> None:
