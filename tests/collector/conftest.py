@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from taximeter_collector.journal import writer
 
+from tests.collector.journaling import close_readers
 from tests.collector.receiving import AsProcess, Certificates, InThread, as_process, in_thread
 
 
@@ -60,3 +62,21 @@ def _made_certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates
 def certificates(_made_certificates: Certificates, tmp_path: Path) -> Certificates:
     """A copy that a test may change: of `server`, `renewed` and `client`; and of a `stranger`, signed by another."""
     return Certificates(Path(shutil.copytree(_made_certificates.folder, tmp_path / "certificates")))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a test has its journal."""
+    return tmp_path / "journal"
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal looks at limits and readers each 10 ms, instead of each second."""
+    monkeypatch.setattr(writer, "_TICK_S", 0.01)
+
+
+@pytest.fixture(autouse=True)
+def _readers_are_closed() -> Iterator[None]:
+    yield
+    close_readers()

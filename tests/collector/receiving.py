@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,21 +38,31 @@ else:
     from backports import zstd
 
 __all__ = [
+    "IN_CHUNKS",
     "JSON",
+    "LOGS",
+    "METRICS",
     "PROTOBUF",
+    "TRACES",
+    "TYPED",
     "Answer",
     "AsProcess",
     "Certificates",
+    "Collect",
     "InThread",
     "Place",
+    "Receive",
     "Wire",
     "as_process",
+    "chunked",
+    "compress_raw",
     "in_thread",
     "logs",
     "metrics",
     "request",
     "spans",
     "until",
+    "watch",
     "zstd",
 ]
 
@@ -419,3 +430,29 @@ class Certificates:
 
     def _openssl(self, *arguments: str) -> None:
         subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
+
+
+Receive = Callable[..., InThread]
+Collect = Callable[..., AsProcess]
+
+TRACES, METRICS, LOGS = "/v1/traces", "/v1/metrics", "/v1/logs"
+TYPED = {"content-type": PROTOBUF}
+IN_CHUNKS = TYPED | {"transfer-encoding": "chunked"}
+
+
+def compress_raw(data: bytes) -> bytes:
+    compressor = zlib.compressobj(wbits=-15)
+    return compressor.compress(data) + compressor.flush()
+
+
+def chunked(*pieces: bytes, extension: bytes = b"", trailer: bytes = b"") -> bytes:
+    return (
+        b"".join(b"%x%s\r\n%s\r\n" % (len(piece), extension, piece) for piece in pieces) + b"0\r\n" + trailer + b"\r\n"
+    )
+
+
+def watch(place: AsProcess, done: threading.Event, peak: list[int]) -> None:
+    """How much memory it takes at most."""
+    process = place.receiver
+    while not done.wait(0.005):
+        peak[0] = max(peak[0], process.memory_info().rss)
