@@ -7,9 +7,8 @@ INSTALL = uv pip install --quiet --constraint requirements.lock
 
 .PHONY: demo test check format bench bench-collector survive interop test-lowest clean
 
-demo: $(DEMO)/.ready  ## a small app with two SDKs on a loopback provider, and its spans printed
-	PATH="$(CURDIR)/$(DEMO)/bin:$$PATH" OTEL_TRACES_EXPORTER=taximeter_print OTEL_METRICS_EXPORTER=none \
-	OTEL_LOGS_EXPORTER=none opentelemetry-instrument python -m taximeter_cli.demo
+demo: $(DEMO)/.ready  ## a small app with two SDKs on a loopback provider, its spans printed, and a collector that has them
+	PATH="$(CURDIR)/$(DEMO)/bin:$$PATH" python -m taximeter_cli.demo_collected
 
 test: $(VENV)/.ready  ## all tests
 	$(VENV)/bin/python -m pytest
@@ -59,7 +58,7 @@ $(VENV)/.ready: pyproject.toml requirements.lock
 $(DEMO)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(DEMO)
 	$(DEMO)/bin/python -m pip install --quiet uv
-	. $(DEMO)/bin/activate && $(INSTALL) --editable . --group demo
+	. $(DEMO)/bin/activate && $(INSTALL) --editable '.[collector]' --group demo
 	touch $@
 
 clean:
