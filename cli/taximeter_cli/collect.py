@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,19 +52,17 @@ def collect(
         journal__dir=journal and journal.absolute(),
         lake__dir=lake and lake.absolute(),
     ).config
+    os.umask(0o077)  # what passes through is for this user alone
     configure_logs(configuration.log, "supervisor")
     workers = ["receiver", *(["telemetry"] if configuration.telemetry.otlp_endpoint else [])]
 
     def tell(facts: dict[str, dict[str, Any]]) -> None:
         scheme = "https" if configuration.receive.tls_certificate else "http"
-        for name, title in (
-            ("http", f"OTLP/HTTP  {scheme}://"),
-            ("grpc", "OTLP/gRPC  "),
-            ("status", "status     http://"),
-        ):
-            if place := facts["receiver"].get(name):
-                print(f"{title}{_shown(place)}", flush=True)
-        print(f"journal    {configuration.journal.dir}", flush=True)
+        titles = {"http": f"OTLP/HTTP  {scheme}://", "grpc": "OTLP/gRPC  ", "status": "status     http://"}
+        places = facts["receiver"]
+        lines = [f"{title}{_shown(places[name])}" for name, title in titles.items() if name in places]
+        with suppress(OSError):  # nobody has to listen
+            print("\n".join([*lines, f"journal    {configuration.journal.dir}"]), flush=True)
 
     error = asyncio.run(Supervisor(configuration, workers, tell).run())
     if error:

@@ -49,6 +49,17 @@ def run(arguments: Sequence[str]) -> int:
     except Mistake as mistake:
         print(mistake, file=sys.stderr)
         return mistake.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+    except OSError as error:
+        print(f"taximeter: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if not journal.is_of_a_journal(error):
+            raise
+        print(f"taximeter: {error}", file=sys.stderr)
+        return 1
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     return 0

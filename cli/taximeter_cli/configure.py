@@ -54,11 +54,11 @@ def check(data: OfData = None, config: OfConfig = None, sets: OfSet = None) -> N
     except AccessError as error:
         raise Mistake(f"taximeter: {error}") from error
     read = ", ".join(sorted(set(configuration.origins.values()))) or "none is given"
-    print(f"ok: {len(configuration.origins)} settings ({read})")
+    print(f"ok; settings given: {len(configuration.origins)} ({read})")
 
 
 def _value(configuration: Configuration, key: Key) -> Any:
-    holder = getattr(configuration.config, key.section) if key.section else configuration.config
+    holder = getattr(configuration.given, key.section) if key.section else configuration.given
     value = getattr(holder, key.field)
     if key.setting.secret:
         return "***" if value else ""

@@ -14,9 +14,9 @@ import typer
 from taximeter_cli.options import Mistake, OfConfig, OfData, OfSet, settings
 
 if TYPE_CHECKING:
-    from taximeter_collector.journal import Record
+    from taximeter_collector.journal import JournalReader, Record, Source
 
-__all__ = ["app"]
+__all__ = ["app", "is_of_a_journal"]
 
 app = typer.Typer(help="Look into the journal: what was acknowledged, and who has read it.", no_args_is_help=True)
 
@@ -69,8 +69,8 @@ def list_all(data: OfData = None, config: OfConfig = None, sets: OfSet = None) -
     console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(table)
     for reader in names:
-        age = _age(reader.oldest_unread_unix_nano)
-        console.print(reader.problem or f"reader {reader.name}: {reader.lag_records:,} records before it{age}")
+        lag = f"{reader.lag_records:,} records, {reader.lag_bytes:,} bytes before it"
+        console.print(reader.problem or f"reader {reader.name}: {lag}{_age(reader.oldest_unread_unix_nano)}")
     if not names:
         console.print("no reader holds anything back; what is here stays until a limit is reached")
 
@@ -108,20 +108,21 @@ def cat(
     """Print what is in the journal."""
     from taximeter_collector.journal import JournalReader
 
-    reader = JournalReader(_folder(data, config, sets))
+    reader = JournalReader(_folder(data, config, sets), start=start)
     if raw and limit != 1:
-        raise Mistake("--raw prints one record: add --limit 1, and --from POSITION")
+        raise Mistake("taximeter: --raw prints one record: add --limit 1, and --from POSITION")
     shown = 0
     for record in _until_the_end(reader.read):
         if record.position < start or not _is_wanted(record, signal):
             continue
         if limit is not None and shown >= limit:
-            return
+            break
         shown += 1
         if raw:
             sys.stdout.buffer.write(record.payload)
         else:
             print(_printed(record, form))
+    _tell_losses(reader)
 
 
 @app.command()
@@ -137,15 +138,21 @@ def tail(
     sets: OfSet = None,
 ) -> None:
     """Print what arrives, live. With --reader the journal keeps what this reader has not seen; see `journal forget`."""
-    from taximeter_collector.journal import JournalReader, Source
+    from taximeter_collector.journal import JournalReader
 
     folder = _folder(data, config, sets, must_exist=False)
-    source: Source = JournalReader(folder, reader, start="oldest" if from_start or reader else "newest")
+    source = JournalReader(folder, reader, start="oldest" if from_start or reader else "newest")
+    _print_all(source, lambda record: _is_wanted(record, signal), form)
+    _tell_losses(source)
+
+
+def _print_all(source: Source, is_wanted: Callable[[Record], bool], form: Format) -> None:
+    """What comes from a source, for ever, or until Ctrl-C."""
     try:
         while True:
             records = source.read(max_bytes=_READ_BYTES, wait_s=1.0)
             for record in records:
-                if _is_wanted(record, signal):
+                if is_wanted(record):
                     print(_printed(record, form))
             sys.stdout.flush()
             if records:
@@ -166,16 +173,36 @@ def forget(reader: str, data: OfData = None, config: OfConfig = None, sets: OfSe
         raise Mistake(f"taximeter: {error}") from error
 
 
+def is_of_a_journal(error: Exception) -> bool:
+    """Whether it is a sentence for a person about a journal."""
+    from taximeter_collector.journal import JournalError
+
+    return isinstance(error, JournalError)
+
+
 def _folder(data: Path | None, config: Path | None, sets: list[str] | None, *, must_exist: bool = True) -> Path:
     folder = settings(config, sets, data=data).config.journal.dir
     if must_exist and not folder.is_dir():
-        raise Mistake(f"taximeter: there is no journal at {folder}; name its data folder with --data", 1)
+        raise Mistake(
+            f"taximeter: there is no journal at {folder}; name its data folder with --data, or the journal itself "
+            "with --set journal.dir=FOLDER",
+            1,
+        )
+    if not folder.is_dir():
+        print(f"waiting for a journal at {folder}", file=sys.stderr)
     return folder
 
 
 def _until_the_end(read: Callable[..., list[Record]]) -> Iterator[Record]:
     while records := read(max_bytes=_READ_BYTES):
         yield from records
+
+
+def _tell_losses(reader: JournalReader) -> None:
+    if reader.damaged_bytes:
+        print(f"passed over {reader.damaged_bytes:,} damaged bytes; see `taximeter journal verify`", file=sys.stderr)
+    if reader.missed:
+        print("what came before was dropped at the journal's limit", file=sys.stderr)
 
 
 def _is_wanted(record: Record, signal: SignalName | None) -> bool:

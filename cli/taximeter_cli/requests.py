@@ -25,7 +25,7 @@ def as_line(record: Record) -> str:
     >>> as_line(Record(7, 1_800_000_000_000_000_000, Signal.TRACES, 0, "ci", b""))
     '2027-01-15 08:00:00.000      7 traces       0 spans       0 B  [ci]'
     """
-    about = (*_services(record), *([f"[{record.sender}]"] if record.sender else []))
+    about = (*_services(record), *([f"[{_printable(record.sender)}]"] if record.sender else []))
     return (
         f"{moment(record.received_unix_nano)} {record.position:6} {record.signal.name.lower():7} "
         f"{record.items:6} {_ITEMS[record.signal]:6} {_size(len(record.payload)):>8}  {' '.join(about)}"
@@ -67,7 +67,12 @@ def _services(record: Record) -> list[str]:
         for attribute in of_resource.resource.attributes
         if attribute.key == "service.name"
     ]
-    return list(dict.fromkeys(names))
+    return [_printable(name) for name in dict.fromkeys(names)]
+
+
+def _printable(text: str) -> str:
+    """What a sender says must not be able to write on a terminal."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def _with_hexadecimal_ids(value: Any) -> Any:

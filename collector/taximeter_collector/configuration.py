@@ -68,6 +68,7 @@ class Configuration:
 
     config: Config
     origins: Mapping[str, str]
+    given: Config  # the same, with folders as they were written and not yet below `data`
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,12 @@ def environment_name(key: str) -> str:
 
 
 _FILE_VARIABLE = f"{_PREFIX}CONFIG"
-# What Kubernetes puts into every container beside a Service named taximeter-something.
-_OF_KUBERNETES = re.compile(r"TAXIMETER_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)")
+# What Kubernetes puts into every container beside a Service named taximeter-something, as NAME=VALUE.
+_OF_KUBERNETES = re.compile(
+    r"TAXIMETER_(.*_)?"
+    r"(SERVICE_HOST=.*|SERVICE_PORT(_.*)?=\d+|PORT(_\d+_(TCP|UDP|SCTP))?=(tcp|udp|sctp)://.*"
+    r"|PORT_\d+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)=.*)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +156,11 @@ def load(
             _read(key, one, values, origins, problems)
     if problems:
         raise ConfigError(problems)
-    config = _under_data(_build(known, values))
+    built = _build(known, values)
+    config = _under_data(built)
     if problems := list(_contradictions(config)):
         raise ConfigError(problems)
-    return Configuration(config, origins)
+    return Configuration(config, origins, built)
 
 
 def _read(key: Key, one: _Given, values: dict[str, Any], origins: dict[str, str], problems: list[str]) -> None:
@@ -210,7 +216,7 @@ def _of_environment(environment: Mapping[str, str], others: set[str], problems: 
             variable.startswith(_PREFIX)
             and variable != _FILE_VARIABLE
             and variable not in others
-            and not _OF_KUBERNETES.fullmatch(variable)
+            and not _OF_KUBERNETES.fullmatch(f"{variable}={value}")
         ):
             problems.append(f"{variable} (environment): unknown variable{_suggestion(variable, by_variable, _PREFIX)}")
     return given
@@ -242,6 +248,7 @@ def _under_data(config: Config) -> Config:
     )
 
 
+_ENDPOINT = re.compile(r"https?://[^/\s]+")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\*\.)?[^*?/\s]+(:\*)?")
 
 
@@ -268,11 +275,16 @@ def _contradictions(config: Config) -> Iterator[str]:
                 f"receive.cors_origins: {origin!r} is no origin, or would let every page on the web send; "
                 "expected such as 'https://app.example.com' or 'https://*.example.com'"
             )
-    if receive.memory < receive.max_request:
-        yield "receive.memory: must be at least receive.max_request"
+    if receive.memory < max(receive.max_request, receive.max_json_request):
+        yield "receive.memory: must be at least receive.max_request and receive.max_json_request"
     if config.journal.max_size < config.journal.segment_size * 2:
         yield "journal.max_size: must be at least twice journal.segment_size"
     if config.journal.max_size < most_bytes(receive.max_request):
         yield "journal.max_size: must be a third more than receive.max_request, or the largest request would never fit"
+    if config.telemetry.otlp_endpoint and not _ENDPOINT.match(config.telemetry.otlp_endpoint):
+        yield (
+            f"telemetry.otlp_endpoint = {config.telemetry.otlp_endpoint!r}: "
+            "expected a URL such as 'http://localhost:4318'"
+        )
     if not config.telemetry.otlp_endpoint and config.telemetry.otlp_headers:
         yield "telemetry.otlp_headers: needs telemetry.otlp_endpoint"

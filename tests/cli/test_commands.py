@@ -135,7 +135,7 @@ def test_variables_of_the_meter_are_known_to_the_commands(
     for name in OF_THE_METER:
         monkeypatch.setenv(name, "x")
     assert main(["config", "check"]) == 0
-    assert capsys.readouterr().out.startswith("ok: 0 settings")
+    assert capsys.readouterr().out.startswith("ok; settings given: 0")
 
 
 @pytest.mark.parametrize("arguments", [("collect",), ("config", "show"), ("collect", "--http", "127.0.0.1:0")])

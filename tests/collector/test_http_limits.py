@@ -135,7 +135,7 @@ def varint(number: int) -> bytes:
 
 
 def test_a_request_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(receive: Receive) -> None:
-    place = receive(receive__max_request="4KiB", receive__memory="1MiB")
+    place = receive(receive__max_request="4KiB")
     short = spans(padding="x" * 3000)
     fits, over = (
         short + b"\xfa\x3f" + varint(size - 4) + bytes(size - 4) for size in (4096 - len(short), 4097 - len(short))
@@ -227,7 +227,7 @@ def test_a_large_body_does_not_buy_endless_trailers(collect: Collect) -> None:
 
 
 def test_beyond_the_memory_for_bodies_senders_are_told_to_come_again(receive: Receive) -> None:
-    place = receive(receive__memory="1MiB", receive__max_request="1MiB")
+    place = receive(receive__memory="1MiB", receive__max_request="1MiB", receive__max_json_request="1MiB")
     with place.wire() as wire:
         half = request("POST", TRACES, bytes(900 << 10), TYPED)
         wire.send(half[:-1])
@@ -247,7 +247,7 @@ def test_beyond_the_memory_for_bodies_senders_are_told_to_come_again(receive: Re
 
 
 def test_one_request_can_always_be_served_however_small_the_memory(receive: Receive) -> None:
-    place = receive(receive__memory="1MiB", receive__max_request="1MiB")
+    place = receive(receive__memory="1MiB", receive__max_request="1MiB", receive__max_json_request="1MiB")
     body = spans(padding="x" * (1 << 19))
     assert place.post(TRACES, gzip.compress(body), content_encoding="gzip").status == 200
     assert place.payloads() == [body]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -77,6 +80,34 @@ def test_the_pieces_of_a_request_say_together_what_it_says() -> None:
     for size in (1, 1000, 1 << 20):
         joined = b"".join(piece for piece in pieces(whole, size) if piece)
         assert names_in(joined) == names_in(whole)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_pieces_understand_tags_and_sizes_that_are_written_longer_than_they_need_to_be(data: st.DataObject) -> None:
+    def field(tag: int, content: bytes) -> bytes:
+        return padded(tag) + padded(len(content)) + content
+
+    def padded(number: int) -> bytes:
+        """A varint with up to three bytes that say nothing."""
+        encoded = bytearray()
+        for _ in range(2 + data.draw(st.integers(0, 3))):
+            encoded.append(number & 0x7F | 0x80)
+            number >>= 7
+        assert number == 0
+        encoded[-1] &= 0x7F
+        return bytes(encoded)
+
+    records = b"".join(
+        field(0x12, field(0x0A, os.urandom(16)) + field(0x12, os.urandom(8)))
+        for _ in range(data.draw(st.integers(0, 20)))
+    )
+    whole = field(0x0A, field(0x12, records))
+    parsed = ExportTraceServiceRequest.FromString(whole)
+    for size in (1, 100):
+        joined = b"".join(piece for piece in pieces(whole, size) if piece)
+        assert check(TRACES, joined).items == check(TRACES, whole).items == len(names_in(whole))
+        assert names_in(joined) == [span.name for scope in parsed.resource_spans[0].scope_spans for span in scope.spans]
 
 
 def test_one_enormous_record_is_rejected_and_its_neighbours_land(tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ class JournalReader:
     segment, which only happens where the user has chosen to drop the oldest.
     """
 
-    def __init__(self, folder: Path, name: str | None = None, *, start: Literal["oldest", "newest"] = "oldest") -> None:
+    def __init__(
+        self, folder: Path, name: str | None = None, *, start: int | Literal["oldest", "newest"] = "oldest"
+    ) -> None:
         self._folder = Folder(folder)
         self._name = name
         self._open: _Open | None = None
@@ -62,7 +64,7 @@ class JournalReader:
         self.damaged_bytes = 0
         self.missed = 0
         cursor = self._folder.cursor(name) if name else None
-        self._place = cursor or (self._newest() if start == "newest" else Cursor(0, 0, 0))
+        self._place = cursor or self._beginning(start)
         self._after = self._place.next - 1  # the position read last
         if name and not cursor:
             self._folder.create()
@@ -89,9 +91,15 @@ class JournalReader:
             self._open.file.close()
             self._open = None
 
-    def _newest(self) -> Cursor:
+    def _beginning(self, start: int | Literal["oldest", "newest"]) -> Cursor:
+        """A position stands for the segment that it is in, from its first record on."""
         head = self._folder.head()
-        return Cursor(head.next, head.segment, head.offset) if head else Cursor(0, 0, 0)
+        if start == "newest" and head:
+            return Cursor(head.next, head.segment, head.offset)
+        if isinstance(start, int):
+            first = max((first for first in self._folder.segments() if first <= start), default=0)
+            return Cursor(first, first, 0)
+        return Cursor(0, 0, 0)
 
     def _read_now(self, max_bytes: int) -> list[Record]:
         records: list[Record] = []

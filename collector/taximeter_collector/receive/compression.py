@@ -22,7 +22,6 @@ _GZIP, _ZLIB, _RAW = 31, 15, -15
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_WINDOW_LOG = 25  # 32 MiB. zstd -19 uses 8; what asks for more wants our memory
 
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _MOST_PARTS = 100  # members of a gzip file, frames of zstd; each has a cost, however little is in it
 
 _DAMAGE = (cast("type[Exception]", IsalError), ZstdError, EOFError)  # isal types its exception as an instance
@@ -50,12 +49,10 @@ def decompress_grpc(data: bytes, limit: int) -> bytes:
     """The content of a gRPC message that may be compressed; its first bytes tell.
 
     gRPC's own decompression is switched off, because it takes three times as long. No export request begins like that:
-    0x1f is a wire type that does not exist; 0x28 and 0x78 are unknown fields that would have to pass for zstd or zlib.
+    0x1f is a wire type that does not exist, 0x78 an unknown field that would have to pass for zlib with its checksum.
     """
     if data.startswith(_GZIP_MAGIC):
         return decompress("gzip", data, limit)
-    if data.startswith(_ZSTD_MAGIC):
-        return decompress("zstd", data, limit)
     if len(data) > 2 and data[0] == 0x78 and (data[0] << 8 | data[1]) % 31 == 0:
         try:
             return decompress("deflate", data, limit)

@@ -44,7 +44,9 @@ class Intake:
     def __init__(self, config: ReceiveConfig, journal: JournalConfig, registry: Registry) -> None:
         self.registry = registry
         self.memory = Memory(config.memory)
+        self.draining = False  # whoever asks whether we are ready is told no, while what is under way goes on
         self.stopping = False
+        self._max_request = config.max_request
         self._loop = asyncio.get_running_loop()
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -72,6 +74,8 @@ class Intake:
                 payload = await asyncio.to_thread(to_protobuf, descriptor, body)
         else:
             payload = to_protobuf(descriptor, body)
+        if len(payload) > self._max_request:
+            raise Refused(Reason.TOO_LARGE, f"the request is larger than {self._max_request} bytes in protobuf")
         return await self.take(shape, payload, transport, sender)
 
     async def close(self, timeout_s: float) -> None:

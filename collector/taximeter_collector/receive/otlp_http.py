@@ -97,7 +97,7 @@ class OtlpHttp:
         if refused.reason is Reason.WRONG_METHOD:
             headers["allow"] = "GET, HEAD" if head.path in _STATES else "POST"
         if refused.reason is Reason.UNSUPPORTED:
-            headers["accept-encoding"] = ", ".join(ENCODINGS)
+            headers |= {"accept": f"{_PROTOBUF}, {_JSON}", "accept-encoding": ", ".join(ENCODINGS)}
         media_type = _PROTOBUF if _media_type(head) == _PROTOBUF else _JSON
         return Response(refused.reason.value.http, _serialized(status_of(refused), media_type), media_type, headers)
 

@@ -135,8 +135,9 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _content(whole: bytes) -> bytes:
-    """A field without its tag, which is one byte here, and its size."""
-    _, at = _varint(whole, 1)
+    """A field without its tag and its size, either of which may be written longer than it needs to be."""
+    _, at = _varint(whole, 0)
+    _, at = _varint(whole, at)
     return whole[at:]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,14 @@ from pathlib import Path
 import grpc
 
 from taximeter_collector.journal import JournalConfig
+from taximeter_collector.journal.segments import Folder
 from taximeter_collector.receive.access import AccessError, Identity, Tokens, load_identity
 from taximeter_collector.receive.config import ReceiveConfig
 from taximeter_collector.receive.http import Connections, HttpApp
 from taximeter_collector.receive.intake import Intake
 from taximeter_collector.receive.otlp_grpc import OtlpGrpc, server_credentials, server_options
 from taximeter_collector.receive.otlp_http import OtlpHttp, State
-from taximeter_collector.receive.status import observe, ready, status_page
+from taximeter_collector.receive.status import observe, observe_readers, ready, status_page
 from taximeter_collector.settings import Address
 from taximeter_collector.telemetry.exposition import publish
 from taximeter_collector.telemetry.metrics import DROPPED_CONNECTIONS, Registry
@@ -78,6 +80,7 @@ class Receiver:
     async def stop(self) -> None:
         """Let nobody in any more, finish what is under way, and close the journal."""
         timeout = self._config.drain_timeout_s
+        self._intake.draining = True
         for server in self._servers:
             server.close()
         await asyncio.gather(
@@ -138,7 +141,8 @@ class Receiver:
                 ssl_handshake_timeout=_HANDSHAKE_S if context else None,
             )
         except OSError as error:
-            raise StartError(f"cannot listen at {address} ({key}): {error.strerror or error}") from error
+            reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error  # negative: a name that nobody knows
+            raise StartError(f"cannot listen at {address} ({key}): {reason}") from error
         chosen = server.sockets[0].getsockname()[1]
         if any(listener.getsockname()[1] != chosen for listener in server.sockets):
             server.close()  # `localhost` is two addresses, and each was given a free port of its own
@@ -168,6 +172,7 @@ class Receiver:
 
     async def _publish(self) -> None:
         while True:
+            await asyncio.to_thread(observe_readers, self.registry, Folder(self._journal.dir))
             self._observe()
             await asyncio.sleep(_PUBLISH_S)
 

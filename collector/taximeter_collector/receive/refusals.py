@@ -18,7 +18,7 @@ class _Answer:
     label: str
     http: int
     grpc: StatusCode
-    retry: bool = False
+    retry_after_s: int | None = None
 
 
 class Reason(Enum):
@@ -34,13 +34,10 @@ class Reason(Enum):
     UNSUPPORTED = _Answer("unsupported", 415, StatusCode.UNIMPLEMENTED)
     HEADERS_TOO_LARGE = _Answer("headers_too_large", 431, StatusCode.RESOURCE_EXHAUSTED)
     INTERNAL = _Answer("internal", 500, StatusCode.INTERNAL)
-    BUSY = _Answer("busy", 503, StatusCode.UNAVAILABLE, retry=True)
-    JOURNAL_FULL = _Answer("journal_full", 503, StatusCode.UNAVAILABLE, retry=True)
-    JOURNAL_FAILED = _Answer("journal_failed", 503, StatusCode.UNAVAILABLE, retry=True)
-    STOPPING = _Answer("stopping", 503, StatusCode.UNAVAILABLE, retry=True)
-
-
-_RETRY_AFTER_S = {Reason.BUSY: 1, Reason.JOURNAL_FULL: 5, Reason.JOURNAL_FAILED: 5, Reason.STOPPING: 2}
+    BUSY = _Answer("busy", 503, StatusCode.UNAVAILABLE, retry_after_s=1)
+    JOURNAL_FULL = _Answer("journal_full", 503, StatusCode.UNAVAILABLE, retry_after_s=5)
+    JOURNAL_FAILED = _Answer("journal_failed", 503, StatusCode.UNAVAILABLE, retry_after_s=5)
+    STOPPING = _Answer("stopping", 503, StatusCode.UNAVAILABLE, retry_after_s=2)
 
 
 class Refused(Exception):
@@ -54,7 +51,7 @@ class Refused(Exception):
     @property
     def retry_after_s(self) -> int | None:
         """When it is worth another try; None if it never is."""
-        return _RETRY_AFTER_S.get(self.reason)
+        return self.reason.value.retry_after_s
 
 
 def status_of(refused: Refused) -> Status:

@@ -12,13 +12,14 @@ from taximeter_collector.journal.segments import Folder
 from taximeter_collector.receive.intake import Intake
 from taximeter_collector.telemetry import metrics
 from taximeter_collector.telemetry.exposition import observe_process, published, render
+from taximeter_collector.telemetry.metrics import Registry
 
-__all__ = ["observe", "ready", "status_page"]
+__all__ = ["observe", "observe_readers", "ready", "status_page"]
 
 
 def ready(intake: Intake) -> str:
     """Why nothing is taken in at this moment; nothing if it is."""
-    if intake.stopping:
+    if intake.draining:
         return "shutting down"
     return intake.journal.refusing
 
@@ -51,16 +52,19 @@ def _observe_journal(intake: Intake, config: JournalConfig) -> None:
     registry.set(metrics.JOURNAL_CUT, written.cut_bytes)
     registry.set(metrics.JOURNAL_DAMAGED, written.damaged_bytes)
     registry.set(metrics.JOURNAL_DROPPED, retention.dropped_records)
+
+
+def observe_readers(registry: Registry, folder: Folder) -> None:
+    """How far each reader is behind. Reads from the disk, and so not where a disk that hangs would stop everything."""
+    found = {}
+    with suppress(JournalError, OSError):
+        head = folder.head()
+        for reader, cursor in folder.cursors().items():
+            oldest = oldest_unread_unix_nano(folder, cursor)
+            age = max(0.0, (time.time_ns() - oldest) / 1e9) if oldest else 0.0
+            found[reader] = (max(0, head.next - cursor.next) if head else 0, age)
     registry.forget(metrics.READER_UNREAD)
     registry.forget(metrics.READER_AGE)
-    with suppress(JournalError, OSError):
-        _observe_readers(intake, Folder(config.dir))
-
-
-def _observe_readers(intake: Intake, folder: Folder) -> None:
-    head = folder.head()
-    for reader, cursor in folder.cursors().items():
-        oldest = oldest_unread_unix_nano(folder, cursor)
-        age = (time.time_ns() - oldest) / 1e9 if oldest else 0.0
-        intake.registry.set(metrics.READER_UNREAD, max(0, head.next - cursor.next) if head else 0, reader)
-        intake.registry.set(metrics.READER_AGE, max(0.0, age), reader)
+    for reader, (unread, age) in found.items():
+        registry.set(metrics.READER_UNREAD, unread, reader)
+        registry.set(metrics.READER_AGE, age, reader)

@@ -92,7 +92,10 @@ class Supervisor:
     def _take_run_folder(self) -> IO[bytes]:
         """Make the folder ours for as long as the file is open, and empty it."""
         folder = self._config.run_folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"cannot use the data folder {self._config.data}: {error.strerror}") from error
         try:
             held = lock(folder / "lock")
         except LockTaken as error:
@@ -130,7 +133,7 @@ class Supervisor:
             publish(self._registry, self._config.run_folder, "supervisor")
             _log.error(
                 "a process died and is started again",
-                extra={"worker": worker.name, "exit_code": code, "reason": worker.error, "in_s": round(wait, 2)},
+                extra={"worker": worker.name, "reason": worker.error or _ending(code), "in_s": round(wait, 2)},
             )
             worker.error = ""
             try:
@@ -143,6 +146,7 @@ class Supervisor:
             with _signals_held():
                 process = worker.process = await asyncio.create_subprocess_exec(
                     sys.executable,
+                    "-P",  # nothing is imported from the folder that we happen to be started in
                     "-m",
                     "taximeter_collector.supervise",
                     worker.name,
@@ -158,7 +162,10 @@ class Supervisor:
             _dismiss(process)
         assert process.stdout
         async for line in process.stdout:
-            self._hear(worker, json.loads(line))
+            try:
+                self._hear(worker, json.loads(line))
+            except ValueError:  # a library that prints
+                _log.warning("a process printed something", extra={"worker": worker.name, "text": line[:200].decode()})
         return await process.wait()
 
     def _hear(self, worker: _Worker, facts: dict[str, Any]) -> None:
@@ -203,6 +210,10 @@ def _signals_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, of_terminals)
+
+
+def _ending(code: int) -> str:
+    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def _dismiss(process: asyncio.subprocess.Process) -> None:
