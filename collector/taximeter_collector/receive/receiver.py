@@ -141,7 +141,8 @@ class Receiver:
                 ssl_handshake_timeout=_HANDSHAKE_S if context else None,
             )
         except OSError as error:
-            reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error  # negative: a name that nobody knows
+            number = error.errno or 0
+            reason = os.strerror(number) if number > 0 else error  # negative: a name that nobody knows
             raise StartError(f"cannot listen at {address} ({key}): {reason}") from error
         chosen = server.sockets[0].getsockname()[1]
         if any(listener.getsockname()[1] != chosen for listener in server.sockets):
