@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 from pathlib import Path
 
@@ -102,7 +101,7 @@ def test_tail_goes_on_where_the_last_one_of_its_name_ended(tmp_path: Path, writt
         while seen[-1] != str(last[0]):
             seen.append(process.stdout.readline().split()[2])
         until(lambda: (cursor := Folder(folder).cursor("me")) is not None and cursor.next == last[0] + 1)
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(20)
         process.stdout.close()
         return seen
