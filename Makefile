@@ -43,11 +43,11 @@ survive: $(VENV)/.ready  ## kill -9 two hundred times, a full disk, a hundred th
 interop: $(VENV)/.ready  ## a real OpenTelemetry Collector, built with Go, forwarding to ours
 	$(VENV)/bin/python tests/interop/run.py
 
-test-lowest:  ## the tests of the meter on the oldest versions that it allows
+test-lowest:  ## the tests of meter, collector and commands on the oldest versions that they allow
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet uv
-	. .venv-lowest/bin/activate && uv pip install --quiet --resolution lowest-direct --editable . --group test
-	.venv-lowest/bin/python -m pytest tests/instrumentation --ignore tests/instrumentation/test_adoption.py
+	. .venv-lowest/bin/activate && uv pip install --quiet --resolution lowest-direct --editable '.[collector]' --group test
+	.venv-lowest/bin/python -m pytest tests/instrumentation tests/collector tests/cli --ignore tests/instrumentation/test_adoption.py
 
 $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
