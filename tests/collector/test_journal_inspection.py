@@ -65,7 +65,7 @@ def test_segments_are_listed_with_what_is_in_them(folder: Path) -> None:
     read_some(folder, "slow", 1)
     first, second = list_segments(folder)
     assert (first.first, first.state, first.records, first.items) == (0, "sealed", 3, 3)
-    assert (second.first, second.state, second.records, second.items) == (3, "active", 3, 6)
+    assert (second.first, second.state, second.records, second.items) == (3, "last", 3, 6)
     assert first.bytes == first.path.stat().st_size == SEGMENT_HEADER_BYTES + 3 * RECORD_BYTES
     assert (first.first_received_unix_nano, second.last_received_unix_nano) == (HOUR, 2 * HOUR)
     assert (first.unread_by, second.unread_by) == (["slow"], ["lander", "slow"])
@@ -75,7 +75,7 @@ def test_segments_are_listed_with_what_is_in_them(folder: Path) -> None:
 def test_of_a_segment_that_is_being_written_only_what_is_durable_is_told(tmp_path: Path) -> None:
     with writing(tmp_path / "journal", b"0", b"1"):
         (segment,) = list_segments(tmp_path / "journal")
-        assert (segment.state, segment.records, segment.damaged_bytes) == ("active", 2, 0)
+        assert (segment.state, segment.records, segment.damaged_bytes) == ("last", 2, 0)
         assert segment.bytes == SEGMENT_HEADER_BYTES + 2 * RECORD_BYTES < segment.path.stat().st_size
         assert verify(tmp_path / "journal").is_sound
 
@@ -148,7 +148,7 @@ def test_the_state_of_the_head_is_told(folder: Path) -> None:
     assert (verify(folder).head, verify(folder).records) == ("damaged", 6)
     (folder / "head").unlink()
     assert (verify(folder).head, verify(folder).records) == ("missing", 6)
-    assert [info.state for info in list_segments(folder)] == ["sealed", "active"]
+    assert [info.state for info in list_segments(folder)] == ["sealed", "last"]
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ class SegmentInfo:
 
     first: int
     path: Path
-    state: Literal["sealed", "active"]
+    state: Literal["sealed", "last"]
     bytes: int = 0
     records: int = 0
     items: int = 0
@@ -116,7 +116,7 @@ def verify(folder: Path) -> Finding:
 
 def _segment_info(journal: Folder, first: int, head: Head | None, cursors: dict[str, Cursor]) -> SegmentInfo | None:
     path = journal.segment(first)
-    info = SegmentInfo(first, path, "active" if _is_active(journal, first, head) else "sealed")
+    info = SegmentInfo(first, path, "last" if _is_last(journal, first, head) else "sealed")
     try:
         for _, found in _scan(journal, first, head):
             if isinstance(found, Damage):
@@ -229,5 +229,5 @@ def _end(journal: Folder, first: int, head: Head | None) -> int:
     return head.offset if head and head.segment == first else journal.segment(first).stat().st_size
 
 
-def _is_active(journal: Folder, first: int, head: Head | None) -> bool:
+def _is_last(journal: Folder, first: int, head: Head | None) -> bool:
     return first >= head.segment if head else first == max(journal.segments(), default=first)
