@@ -112,6 +112,58 @@ def test_tokens_are_read_again_and_the_old_ones_kept_when_the_new_are_broken(rec
         assert status("one") == 401
 
 
+# Browsers
+
+
+PAGE = "https://app.example.com"
+ALLOWED = {"receive__cors_origins": "https://app.example.com,https://*.example.org"}
+
+
+@pytest.mark.parametrize("origin", [PAGE, "https://a.b.example.org"])
+def test_pages_of_origins_that_are_named_may_send(receive: Receive, origin: str) -> None:
+    place = receive(**ALLOWED)
+    asked = {
+        "origin": origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type",
+    }
+    preflight = place.ask("OPTIONS", TRACES, headers=asked)
+    assert (preflight.status, preflight.body, preflight.headers["access-control-allow-origin"]) == (204, b"", origin)
+    assert preflight.headers["access-control-allow-methods"] == "POST"
+    assert {"content-type", "content-encoding", "authorization"} <= {
+        name.strip() for name in preflight.headers["access-control-allow-headers"].split(",")
+    }
+    for body, status in ((spans(), 200), (b"\xff", 400)):
+        answer = place.post(TRACES, body, origin=origin)
+        assert (answer.status, answer.headers["access-control-allow-origin"], answer.headers["vary"]) == (
+            status,
+            origin,
+            "Origin",
+        )
+
+
+def test_a_preflight_needs_no_token_and_the_page_does(receive: Receive) -> None:
+    place = receive(environment={"TAXIMETER_RECEIVE_TOKENS": "web=secret"}, **ALLOWED)
+    assert place.ask("OPTIONS", TRACES, headers={"origin": PAGE}).status == 204
+    refused = place.post(TRACES, spans(), origin=PAGE)
+    assert (refused.status, refused.headers["access-control-allow-origin"]) == (401, PAGE)
+    assert place.post(TRACES, spans(), origin=PAGE, authorization="Bearer secret").status == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "", "http://app.example.com", "https://example.org"]
+)
+def test_pages_of_other_origins_may_not(receive: Receive, origin: str) -> None:
+    place = receive(**ALLOWED)
+    for answer in (
+        place.ask("OPTIONS", TRACES, headers={"origin": origin}),
+        place.post(TRACES, spans(), origin=origin),
+    ):
+        assert answer.status == 403
+        assert "access-control-allow-origin" not in answer.headers
+    assert place.records() == []
+
+
 # TLS
 
 

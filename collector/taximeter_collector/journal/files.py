@@ -32,7 +32,7 @@ class LockTaken(OSError):
 
 
 def lock(path: Path) -> IO[bytes]:
-    """Take the lock that this file stands for, until the file is closed or the process ends. LockTaken if so."""
+    """Take the lock that this file stands for, until it is closed or the process ends. LockTaken if another has it."""
     file = path.open("ab")
     try:
         _lock(file)

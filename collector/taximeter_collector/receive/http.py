@@ -1,7 +1,8 @@
 """HTTP/1.1, as much of it as a receiver needs, with a limit on everything that a peer can make grow.
 
-Written on httptools instead of a web framework: a small request costs half the CPU (`python bench/http_servers.py`),
-and slow or endless headers, bodies that come drop by drop, and connections without a request have an end.
+Written on httptools instead of a web framework: a request costs a third to two thirds of the CPU
+(`python bench/http_servers.py`), and slow or endless headers, bodies that come drop by drop, and connections without a
+request have an end.
 """
 
 from __future__ import annotations
