@@ -199,6 +199,7 @@ CALLS = LakeTable(
         Column("price_id", TEXT, "The row of the price book: source, model, day, tier."),
         Column("billable", pa.bool_(), "Whether this is the view that counts. Sum where it is true.", always=True),
         Column("not_billable_because", TEXT, "Why it does not count; docs/lake.md lists the reasons."),
+        Column("view_rank", pa.int32(), "How well this view tells of the call; of several, the best is billed."),
         Column("billed_as", TEXT, "The view that counts instead: its `journal_id/journal_position.journal_item`."),
     ),
 )
