@@ -1,0 +1,246 @@
+"""Attributes of many owners, flat: whose, which key, which value."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValueList
+
+__all__ = ["MAP", "Attributes", "Index", "texts_of"]
+
+Index: TypeAlias = npt.NDArray[np.int64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+MAP = pa.map_(pa.string(), pa.string())
+
+
+@dataclass(slots=True)
+class Attributes:
+    """All attributes of `owners` things; those of one thing are side by side, in the order in which they were sent."""
+
+    owners: int
+    offsets: npt.NDArray[np.int32]  # owners + 1
+    keys: list[str]
+    codes: npt.NDArray[np.int32]  # which of the keys, for each attribute
+    text: pa.StringArray  # the value as it is shown: text as it is, anything else as JSON
+    ints: pa.Int64Array  # the value where it was sent as an integer
+    doubles: pa.DoubleArray  # the value where it was sent as a double
+    structured: Mask | None  # whether it was sent as a list or as pairs; None if none was
+    _owner: npt.NDArray[np.int32] | None = field(default=None, init=False)
+    _places: dict[str, Index] | None = field(default=None, init=False)
+
+    @classmethod
+    def of(cls, lists: pa.ListArray) -> Attributes:
+        """From a column of `repeated KeyValue`."""
+        offsets = lists.offsets.to_numpy()
+        flat = lists.values if not offsets[0] else lists.flatten()
+        offsets = offsets - offsets[0] if offsets[0] else offsets
+        flat = flat.slice(0, int(offsets[-1])) if len(flat) != offsets[-1] else flat
+        encoded = flat.field("key").dictionary_encode()
+        value = flat.field("value")
+        lists_of = value.field("array_value"), value.field("kvlist_value")
+        structured = None
+        if any(len(column) > column.null_count for column in lists_of):
+            structured = ~np.logical_and(*(np.asarray(column.is_null()) for column in lists_of))
+        return cls(
+            owners=len(lists),
+            offsets=offsets,
+            keys=encoded.dictionary.to_pylist(),
+            codes=encoded.indices.to_numpy(),
+            text=texts_of(value),
+            ints=value.field("int_value"),
+            doubles=value.field("double_value"),
+            structured=structured,
+        )
+
+    @property
+    def owner(self) -> npt.NDArray[np.int32]:
+        """Whose each one is."""
+        if self._owner is None:
+            self._owner = np.repeat(np.arange(self.owners, dtype=np.int32), np.diff(self.offsets))
+        return self._owner
+
+    @property
+    def places(self) -> dict[str, Index]:
+        """Where the attributes with a key are, for each key."""
+        if self._places is None:
+            small = np.uint8 if len(self.keys) < 1 << 8 else np.uint16 if len(self.keys) < 1 << 16 else np.int32
+            order = np.argsort(self.codes.astype(small), kind="stable")  # a radix sort, for the small ones
+            ends = np.cumsum(np.bincount(self.codes, minlength=len(self.keys)))
+            self._places = {
+                key: order[begin:end]
+                for key, begin, end in zip(self.keys, [0, *ends[:-1].tolist()], ends.tolist(), strict=True)
+            }
+        return self._places
+
+    def first(self, key: str) -> Index | None:
+        """For each owner, where its attribute with this key is, or -1; None if nobody has it."""
+        places = self.places.get(key)
+        if places is None:
+            return None
+        found = np.full(self.owners, -1, dtype=np.int64)
+        found[self.owner[places][::-1]] = places[::-1]
+        return found
+
+    def texts(self, key: str) -> pa.StringArray | None:
+        """For each owner, its value; None if nobody has one."""
+        found = self.first(key)
+        return None if found is None else self.text.take(pa.array(found, mask=found < 0))
+
+    def maps(self, without: Mask | None = None) -> pa.MapArray:
+        """For each owner, its attributes; without those of some keys, if a mask over the keys says so.
+
+        A key that was sent twice is there once, with the value that was sent first.
+        """
+        keep = None if without is None or not without.any() else ~without[self.codes]
+        again = self._again()
+        if again is not None:
+            keep = np.ones(len(self.codes), dtype=np.bool_) if keep is None else keep
+            keep[again] = False
+        keys = pa.array(self.keys, pa.string())
+        if keep is None:
+            return pa.MapArray.from_arrays(pa.array(self.offsets), keys.take(pa.array(self.codes)), self.text)
+        offsets = np.zeros(self.owners + 1, dtype=np.int32)
+        np.cumsum(_sums(keep, self.offsets), out=offsets[1:])
+        return pa.MapArray.from_arrays(
+            pa.array(offsets), keys.take(pa.array(self.codes[keep])), self.text.filter(pa.array(keep))
+        )
+
+    def _again(self) -> Index | None:
+        """Attributes whose owner has their key already; None where there are none."""
+        order = np.concatenate(list(self.places.values())) if self.places else np.zeros(0, dtype=np.int64)
+        owners, codes = self.owner[order], self.codes[order]
+        same = (owners[1:] == owners[:-1]) & (codes[1:] == codes[:-1])
+        return order[1:][same] if same.any() else None
+
+    def with_texts(self, places: Index, texts: pa.StringArray) -> Attributes:
+        """The same with other texts in these places; what had been a number there is none any more."""
+        mask = np.zeros(len(self.codes), dtype=np.bool_)
+        mask[places] = True
+        changed = pa.array(mask)
+        return replace(
+            self,
+            text=pc.replace_with_mask(self.text, changed, texts),
+            ints=pc.if_else(changed, pa.scalar(None, pa.int64()), self.ints),
+            doubles=pc.if_else(changed, pa.scalar(None, pa.float64()), self.doubles),
+        )
+
+    def without(self, dropped: Mask) -> Attributes:
+        """The same without the attributes of some keys, by a mask over the keys."""
+        keep = ~dropped[self.codes]
+        offsets = np.zeros(self.owners + 1, dtype=np.int32)
+        np.cumsum(_sums(keep, self.offsets), out=offsets[1:])
+        kept = pa.array(keep)
+        return Attributes(
+            self.owners,
+            offsets,
+            self.keys,
+            self.codes[keep],
+            self.text.filter(kept),
+            self.ints.filter(kept),
+            self.doubles.filter(kept),
+            None if self.structured is None else self.structured[keep],
+        )
+
+
+def _sums(keep: Mask, offsets: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """How many are kept of each owner."""
+    running = np.zeros(len(keep) + 1, dtype=np.int64)
+    np.cumsum(keep, out=running[1:])
+    return np.diff(running[offsets])
+
+
+def texts_of(value: pa.StructArray) -> pa.StringArray:
+    """A column of AnyValue as text: a text is itself, everything else is JSON, and nothing at all is an empty text."""
+    text = value.field("string_value")
+    if not text.null_count:
+        return text
+    absent = text.is_null()
+    places = pc.indices_nonzero(absent)
+    others = pa.nulls(len(places), pa.string())
+    for name, write in _WRITERS.items():
+        column = value.field(name)
+        if column.null_count < len(column):
+            others = pc.coalesce(others, write(column.take(places)))
+    return pc.replace_with_mask(text, absent, pc.fill_null(others, ""))
+
+
+def _written(column: pa.Array) -> pa.StringArray:
+    return column.cast(pa.string())
+
+
+def _doubles(column: pa.DoubleArray) -> pa.StringArray:
+    """As JSON has them where it can; what it cannot write is NaN, Infinity, -Infinity, as OTLP's JSON has it."""
+    texts = column.cast(pa.string())
+    numbers = column.to_numpy(zero_copy_only=False)
+    if np.isfinite(numbers[np.asarray(column.is_valid())]).all():
+        return texts
+    odd = pa.array([_odd(number) if not math.isfinite(number) else None for number in numbers.tolist()], pa.string())
+    return pc.if_else(column.is_valid(), pc.coalesce(odd, texts), pa.scalar(None, pa.string()))
+
+
+def _odd(number: float) -> str:
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+
+
+def _each(read: Callable[[bytes], Any]) -> Callable[[pa.BinaryArray], pa.StringArray]:
+    """What is the same is read once: most are lists of one finish reason."""
+
+    def write(column: pa.BinaryArray) -> pa.StringArray:
+        encoded = column.dictionary_encode()
+        texts = [json.dumps(read(data), ensure_ascii=False) for data in encoded.dictionary.to_pylist()]
+        return pa.array(texts, pa.string()).take(encoded.indices)
+
+    return write
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _items(data: bytes) -> Any:
+    return _list(ArrayValue.FromString(data))
+
+
+def _pairs(data: bytes) -> Any:
+    return _object(KeyValueList.FromString(data))
+
+
+def _list(value: ArrayValue) -> list[Any]:
+    return [_plain(item) for item in value.values]
+
+
+def _object(value: KeyValueList) -> dict[str, Any]:
+    return {pair.key: _plain(pair.value) for pair in value.values}
+
+
+def _plain(value: AnyValue) -> Any:
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return None
+    if kind == "array_value":
+        return _list(value.array_value)
+    if kind == "kvlist_value":
+        return _object(value.kvlist_value)
+    if kind == "bytes_value":
+        return _base64(value.bytes_value)
+    found = getattr(value, kind)
+    return _odd(found) if isinstance(found, float) and not math.isfinite(found) else found
+
+
+_WRITERS: dict[str, Callable[[pa.Array], pa.StringArray]] = {
+    "int_value": _written,
+    "double_value": _doubles,
+    "bool_value": _written,
+    "array_value": _each(_items),
+    "kvlist_value": _each(_pairs),
+    "bytes_value": _each(_base64),
+}

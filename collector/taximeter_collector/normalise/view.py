@@ -1,0 +1,107 @@
+"""The records of one dialect in one batch, as columns: what a dialect's own function looks at and puts right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+
+from taximeter_collector.decode.attributes import Attributes
+
+__all__ = ["Mask", "View"]
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+class View:
+    """Columns of texts, counts and numbers by the names of `dialect.FIELDS`; a column is None where nobody told anything.
+
+    `signal` is "span", "log" or "metric".
+    """
+
+    def __init__(self, signal: str, size: int, names: pa.Array, attributes: Attributes) -> None:
+        self.signal = signal
+        self.size = size
+        self.names = names  # of the spans, events or metrics
+        self.attributes = attributes
+        self.columns: dict[str, pa.Array] = {}
+        self.verdict: pa.Array | None = None
+        self.scope_name: pa.Array = pa.nulls(size, pa.string())
+        self.service_name: pa.Array = pa.nulls(size, pa.string())
+
+    def told(self, field: str) -> Mask:
+        """Where something is known."""
+        column = self.columns.get(field)
+        return np.zeros(self.size, dtype=np.bool_) if column is None else np.asarray(column.is_valid())
+
+    def counts(self, field: str) -> Ints:
+        """A count's values, 0 where nobody told it."""
+        column = self.columns.get(field)
+        if column is None:
+            return np.zeros(self.size, dtype=np.int64)
+        return np.asarray(column.fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+    def texts(self, field: str) -> pa.Array:
+        """A text's values (plain strings), NULL where nobody told it."""
+        column = self.columns.get(field)
+        if column is None:
+            return pa.nulls(self.size, pa.string())
+        return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+
+    def attribute(self, key: str) -> pa.Array:
+        """An attribute as text, for each record, NULL where it has none."""
+        found = self.attributes.texts(key)
+        return pa.nulls(self.size, pa.string()) if found is None else found
+
+    def has(self, key: str) -> Mask:
+        """Where records have an attribute."""
+        found = self.attributes.first(key)
+        return np.zeros(self.size, dtype=np.bool_) if found is None else found >= 0
+
+    def named(self, *names: str) -> Mask:
+        """Where the span's, event's or metric's name is one of these."""
+        return np.asarray(pc.is_in(self.names, pa.array(names, pa.string())).fill_null(False))
+
+    def where(self, field: str, *values: str) -> Mask:
+        """Where a text is one of these."""
+        return np.asarray(pc.is_in(self.texts(field), pa.array(values, pa.string())).fill_null(False))
+
+    def set(self, field: str, values: Any, where: Mask | None = None) -> None:
+        """Put values (an array, or one for all; None is unknown) into a column, there where a mask says so, or everywhere."""
+        before = self.columns.get(field)
+        type_ = before.type if before is not None else None
+        if type_ is not None and pa.types.is_dictionary(type_):
+            before, type_ = before.cast(pa.string()), pa.string()
+        new = values if isinstance(values, pa.Array) else self._array(values, type_ or self._type(values))
+        if where is not None:
+            rest = pa.nulls(self.size, new.type) if before is None else before
+            new = pc.if_else(pa.array(where), new, rest.cast(new.type))
+        self.columns[field] = new
+
+    def never_billed(self, because: str, where: Mask) -> None:
+        """Say that these records are not to be billed, whatever else there is."""
+        before = pa.nulls(self.size, pa.string()) if self.verdict is None else self.verdict
+        self.verdict = pc.if_else(pa.array(where), pa.scalar(because), before)
+
+    def translate(self, field: str, read: Callable[[str], str | None], where: Mask | None = None) -> None:
+        """Put other texts for the distinct texts of a column."""
+        if field in self.columns:
+            encoded = self.texts(field).dictionary_encode()
+            texts = pa.array([read(text) for text in encoded.dictionary.to_pylist()], pa.string())
+            self.set(field, texts.take(encoded.indices), where)
+
+    def _array(self, values: Any, type_: pa.DataType) -> pa.Array:
+        if isinstance(values, np.ndarray):
+            return pa.array(values).cast(type_)
+        return pa.repeat(pa.scalar(values, type_), self.size)
+
+    @staticmethod
+    def _type(values: Any) -> pa.DataType:
+        if isinstance(values, np.ndarray):
+            return pa.from_numpy_dtype(values.dtype)
+        return {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}.get(type(values), pa.string())
