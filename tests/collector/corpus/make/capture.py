@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -45,7 +46,7 @@ from typing import Any, Self
 CORPUS = Path(__file__).parents[1]
 sys.path.insert(0, str(CORPUS.parents[2] / "cli"))
 
-from taximeter_cli.loopback import Loopback  # noqa: E402 - it is not installed there
+from taximeter_cli.loopback import Answer, Asked, Loopback, Reply  # noqa: E402 - it is not installed there
 
 BY_HAND = ("says", "calls", "spans", "logs", "metrics", "content")
 WIDTH = 160
@@ -118,6 +119,9 @@ class Corpus:
         self.version = library_version or version(library)
         self.beside = beside
         self.sink, self.loopback = Sink(), Loopback()
+        self._case, self._answered = "", 0
+        answers = self.loopback.answers
+        answers |= {path: self._with_its_own_ids(answer) for path, answer in answers.items()}
         os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = self.sink.url
         os.environ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
         os.environ["LOOPBACK_URL"] = self.loopback.url
@@ -136,12 +140,30 @@ class Corpus:
         """What is sent during the block becomes the entry `name`; metrics only if `signals` has them."""
         self.flush()
         self.sink.requests.clear()
+        self._case, self._answered = name, 0
         yield
         self.flush()
         kept = [request for request in self.sink.requests if request["signal"] in signals]
         beside = " with " + ", ".join(f"{name} {version(name)}" for name in self.beside) if self.beside else ""
         ports = {self.loopback.port: 8080, self.sink.port: 4318}
         store(self.dialect, self.library, self.version, name, beside=beside, says=says, requests=scrubbed(kept, ports))
+
+    def _with_its_own_ids(self, answer: Answer) -> Answer:
+        """The provider calls all its answers by one name; no two real ones have the same."""
+
+        def answered(asked: Asked) -> Reply:
+            reply = answer(asked)
+            self._answered += 1
+            of = f"{self.dialect} {self.library} {self.version} {self._case} {self._answered}"
+            its_own = rb"\g<1>" + hashlib.sha1(of.encode()).hexdigest()[:16].encode()
+            reply.chunks = [_IDS.sub(its_own, chunk) if chunk[:1] != b"\0" else chunk for chunk in reply.chunks]
+            reply.headers = {key: _IDS.sub(its_own, text.encode()).decode() for key, text in reply.headers.items()}
+            return reply
+
+        return answered
+
+
+_IDS = re.compile(rb"\b(chatcmpl-|cmpl-|emb-|resp_|msg_|req_|gem-|coh-|rr-)1\b")
 
 
 def store(
@@ -174,11 +196,12 @@ def store(
 
 _DROPPED = ("process.", "host.", "os.", "container.", "service.instance.id", "telemetry.sdk.name", "telemetry.sdk.ver")
 _FOLDERS = re.compile(r"(?:file://)?(?:/[\w.@+-]+)+/(?=[\w.@+-]+\.(?:py|js|mjs|cjs|ts)\b)")
+_DIRECTIONS = re.compile(r"(?:\?|%3F)(?:status|cut|pause|usage|error|id)(?:=|%3D)[\w.]+")  # to the loopback provider
 _FRAMES = re.compile(r"\n(?:  .*\n)+(?=\S)")
 
 
 def scrubbed(value: Any, ports: dict[int, int]) -> Any:
-    """The same without machine, paths and the ports of the day."""
+    """The same without machine, paths, the ports of the day, and what the loopback provider was told to do."""
     if isinstance(value, list):
         return [scrubbed(item, ports) for item in value if not _is_dropped(item)]
     if isinstance(value, dict):
@@ -186,7 +209,7 @@ def scrubbed(value: Any, ports: dict[int, int]) -> Any:
     if isinstance(value, str):
         for port, instead in ports.items():
             value = re.sub(rf"(?<!\d){port}(?!\d)", str(instead), value)
-        value = _FOLDERS.sub("", value.replace(socket.gethostname(), "host"))
+        value = _DIRECTIONS.sub("", _FOLDERS.sub("", value.replace(socket.gethostname(), "host")))
         return _FRAMES.sub("\n  ...\n", value) if value.startswith("Traceback") else value
     return ports.get(value, value) if isinstance(value, int) and not isinstance(value, bool) else value
 
