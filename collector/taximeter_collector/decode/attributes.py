@@ -95,24 +95,43 @@ class Attributes:
         found = self.first(key)
         return None if found is None else self.text.take(pa.array(found, mask=found < 0))
 
-    def maps(self, without: Mask | None = None) -> pa.MapArray:
-        """For each owner, its attributes; without those of some keys, if a mask over the keys says so.
+    def take(self, owners: Index) -> Attributes:
+        """Those of some owners."""
+        lengths = np.diff(self.offsets)[owners]
+        offsets = np.zeros(len(owners) + 1, dtype=np.int32)
+        np.cumsum(lengths, out=offsets[1:])
+        places = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][owners] - offsets[:-1], lengths)
+        return self._at(len(owners), offsets, places)
 
-        A key that was sent twice is there once, with the value that was sent first.
-        """
-        keep = None if without is None or not without.any() else ~without[self.codes]
+    def without(self, dropped: Mask) -> Attributes:
+        """The same without some attributes, by a mask over all of them."""
+        kept = ~dropped
+        offsets = np.zeros(self.owners + 1, dtype=np.int32)
+        np.cumsum(_sums(kept, self.offsets), out=offsets[1:])
+        return self._at(self.owners, offsets, np.flatnonzero(kept))
+
+    def _at(self, owners: int, offsets: npt.NDArray[np.int32], places: Index) -> Attributes:
+        wanted = pa.array(places)
+        return Attributes(
+            owners,
+            offsets,
+            self.keys,
+            self.codes[places],
+            self.text.take(wanted),
+            self.ints.take(wanted),
+            self.doubles.take(wanted),
+            None if self.structured is None else self.structured[places],
+        )
+
+    def maps(self) -> pa.MapArray:
+        """For each owner, its attributes. Of a key that was sent twice, the value that was sent first."""
         again = self._again()
         if again is not None:
-            keep = np.ones(len(self.codes), dtype=np.bool_) if keep is None else keep
-            keep[again] = False
-        keys = pa.array(self.keys, pa.string())
-        if keep is None:
-            return pa.MapArray.from_arrays(pa.array(self.offsets), keys.take(pa.array(self.codes)), self.text)
-        offsets = np.zeros(self.owners + 1, dtype=np.int32)
-        np.cumsum(_sums(keep, self.offsets), out=offsets[1:])
-        return pa.MapArray.from_arrays(
-            pa.array(offsets), keys.take(pa.array(self.codes[keep])), self.text.filter(pa.array(keep))
-        )
+            dropped = np.zeros(len(self.codes), dtype=np.bool_)
+            dropped[again] = True
+            return self.without(dropped).maps()
+        keys = pa.array(self.keys, pa.string()).take(pa.array(self.codes))
+        return pa.MapArray.from_arrays(pa.array(self.offsets), keys, self.text)
 
     def _again(self) -> Index | None:
         """Attributes whose owner has their key already; None where there are none."""
@@ -131,23 +150,6 @@ class Attributes:
             text=pc.replace_with_mask(self.text, changed, texts),
             ints=pc.if_else(changed, pa.scalar(None, pa.int64()), self.ints),
             doubles=pc.if_else(changed, pa.scalar(None, pa.float64()), self.doubles),
-        )
-
-    def without(self, dropped: Mask) -> Attributes:
-        """The same without the attributes of some keys, by a mask over the keys."""
-        keep = ~dropped[self.codes]
-        offsets = np.zeros(self.owners + 1, dtype=np.int32)
-        np.cumsum(_sums(keep, self.offsets), out=offsets[1:])
-        kept = pa.array(keep)
-        return Attributes(
-            self.owners,
-            offsets,
-            self.keys,
-            self.codes[keep],
-            self.text.filter(kept),
-            self.ints.filter(kept),
-            self.doubles.filter(kept),
-            None if self.structured is None else self.structured[keep],
         )
 
 

@@ -1,7 +1,7 @@
 """OTLP to Arrow: the messages as ptars wants them, and what it makes of a list of payloads.
 
-An AnyValue holds lists of AnyValues, and Arrow has no recursive types. Declared as bytes, which is the same on the wire,
-those lists come out undecoded, and are read one by one where they occur.
+An AnyValue holds lists of AnyValues, and Arrow has no recursive types. Declared as bytes, which is the same on the
+wire, those lists come out undecoded, and are read one by one where they occur.
 """
 
 from __future__ import annotations

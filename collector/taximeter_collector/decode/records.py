@@ -13,7 +13,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from taximeter_collector.decode.attributes import Attributes, Index
 from taximeter_collector.journal import Record
 
-__all__ = ["Origin", "Sources", "hexadecimal", "nested", "said", "times"]
+__all__ = ["Origin", "Sources", "hexadecimal", "nested", "raw", "said", "times"]
 
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype="<u2")
 
@@ -100,12 +100,17 @@ def said(texts: pa.StringArray) -> pa.StringArray:
     return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
 
 
+def raw(ids: pa.BinaryArray, size: int) -> npt.NDArray[np.uint8]:
+    """Ids as a matrix of bytes, an id a row; zeros for what has not this many."""
+    lengths = np.diff(np.frombuffer(ids.buffers()[1], dtype=np.int32)[ids.offset : ids.offset + len(ids) + 1])
+    return _bytes_of(ids, lengths == size, size).reshape(-1, size)
+
+
 def hexadecimal(ids: pa.BinaryArray, size: int) -> pa.StringArray:
     """Ids as lower-case hexadecimal digits; NULL for what has not this many bytes, or only zeros."""
-    lengths = np.diff(np.frombuffer(ids.buffers()[1], dtype=np.int32)[ids.offset : ids.offset + len(ids) + 1])
-    whole = lengths == size
-    data = _bytes_of(ids, whole, size)
-    absent = ~whole | ~data.reshape(-1, size).any(axis=1)
+    data = raw(ids, size)
+    absent = ~data.any(axis=1)
+    data = data.reshape(-1)
     digits = _HEX[data].tobytes()
     offsets = np.arange(0, (len(ids) + 1) * size * 2, size * 2, dtype=np.int32)
     validity = None

@@ -53,6 +53,7 @@ class Spans:
     trace_id: pa.StringArray
     span_id: pa.StringArray
     parent_span_id: pa.StringArray
+    raw_ids: tuple[pa.BinaryArray, pa.BinaryArray, pa.BinaryArray]  # the same three, as they were sent
     name: pa.StringArray
     kind: npt.NDArray[np.int32]
     start_unix_nano: npt.NDArray[np.uint64]
@@ -81,6 +82,7 @@ def decode_spans(records: Sequence[Record]) -> Spans:
         trace_id=hexadecimal(span.field("trace_id"), 16),
         span_id=hexadecimal(span.field("span_id"), 8),
         parent_span_id=hexadecimal(span.field("parent_span_id"), 8),
+        raw_ids=(span.field("trace_id"), span.field("span_id"), span.field("parent_span_id")),
         name=span.field("name"),
         kind=span.field("kind").to_numpy(),
         start_unix_nano=times(span.field("start_time_unix_nano")),

@@ -1,7 +1,7 @@
 """What a dialect is: a table that says where it keeps what, and, where a table cannot say it, one small function.
 
-A dialect is a module in `dialects/` with a `DIALECT`; it is found because it is there. This is a whole one, for a library
-that calls everything by names of its own, and counts what was cached beside the input:
+A dialect is a module in `dialects/` with a `DIALECT`; it is found because it is there. This is a whole one, for a
+library that calls everything by names of its own, and counts what was cached beside the input:
 
 >>> THINKER = Dialect(
 ...     name="thinker",
@@ -175,13 +175,15 @@ class Dialect:
 
     # How it counts. Put right before anything else looks at the counts.
     input_excludes_cache: bool = False
+    input_may_exclude_cache: bool = False
+    """It depends on the provider or the version: where the parts are more than the whole, the whole is without them."""
     output_excludes_reasoning: bool = False
 
     # What is billed.
     verdicts: Mapping[str, str] = field(default_factory=dict)
     """Operations, or names of spans and events (they may end in `*`), whose usage never counts, and why."""
     rank: int = 0
-    """How good its views of a call are, if others have told of the same: SDKs and wire 20, frameworks 10, gateways 5."""
+    """How good its views of a call are, if others tell of the same: SDKs and wire 20, frameworks 10, gateways 5."""
 
     # What is said, and not metered. `input`, `output`, `system`, `tools`, `tool_input`, `tool_output`, `other`.
     content: Mapping[str, str] = field(default_factory=dict)
@@ -189,7 +191,7 @@ class Dialect:
     body: Mapping[str, str] = field(default_factory=dict)
     """Events whose body is content, by event name."""
     tags: Sequence[str] = ()
-    """Attributes that are the user's own tags: `prefix.*`, the tag is called what the star stands for; or a whole key."""
+    """Attributes that are the user's own tags: `prefix.*`, called what the star stands for; or a whole key."""
     measures: Mapping[str, Measure] = field(default_factory=dict)
     """Metrics, by name."""
 

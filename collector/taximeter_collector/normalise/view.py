@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
-
 from taximeter_collector.decode.attributes import Attributes
+from taximeter_collector.normalise.dialect import TEXTS
 
 __all__ = ["Mask", "View"]
 
@@ -19,7 +19,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 class View:
-    """Columns of texts, counts and numbers by the names of `dialect.FIELDS`; a column is None where nobody told anything.
+    """Columns of texts, counts and numbers by the names of `dialect.FIELDS`; what nobody told has none.
 
     `signal` is "span", "log" or "metric".
     """
@@ -32,7 +32,8 @@ class View:
         self.columns: dict[str, pa.Array] = {}
         self.verdict: pa.Array | None = None
         self.scope_name: pa.Array = pa.nulls(size, pa.string())
-        self.service_name: pa.Array = pa.nulls(size, pa.string())
+        self.failed: Mask = np.zeros(size, dtype=np.bool_)
+        """Where the signal's own way of saying so, a span's status for one, tells of an error."""
 
     def told(self, field: str) -> Mask:
         """Where something is known."""
@@ -72,11 +73,9 @@ class View:
         return np.asarray(pc.is_in(self.texts(field), pa.array(values, pa.string())).fill_null(False))
 
     def set(self, field: str, values: Any, where: Mask | None = None) -> None:
-        """Put values (an array, or one for all; None is unknown) into a column, there where a mask says so, or everywhere."""
-        before = self.columns.get(field)
-        type_ = before.type if before is not None else None
-        if type_ is not None and pa.types.is_dictionary(type_):
-            before, type_ = before.cast(pa.string()), pa.string()
+        """Put values (an array, or one for all; None is unknown) into a column, where a mask says so or everywhere."""
+        before = self.texts(field) if field in TEXTS else self.columns.get(field)
+        type_ = None if before is None else before.type
         new = values if isinstance(values, pa.Array) else self._array(values, type_ or self._type(values))
         if where is not None:
             rest = pa.nulls(self.size, new.type) if before is None else before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from taximeter_collector.normalise.dialect import Dialect, Key, Measure, Scaled
 from taximeter_collector.normalise.view import View
 
@@ -105,7 +104,7 @@ _INFERENCE = "gen_ai.client.inference"
 
 
 def _adjust(view: View) -> None:
-    """A stored response that is fetched again was paid for when it was made. A cost in another currency is not in USD."""
+    """A stored response that is fetched again was paid for before. A cost in another currency is not in USD."""
     view.never_billed("fetched", view.where("operation", "fetch_response"))
     currency = view.attribute("gen_ai.usage.cost.currency")
     if currency.null_count < view.size:
