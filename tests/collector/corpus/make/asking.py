@@ -84,19 +84,21 @@ def anthropic_tool(loopback: Loopback) -> None:
     anthropic_chat(loopback, tools=[ANTHROPIC_TOOL])
 
 
-def gemini(loopback: Loopback, *, stream: bool = False, model: str = "gemini-2.5-flash") -> None:
+def gemini(loopback: Loopback, *, stream: bool = False, fails: bool = False) -> None:
     from google import genai
     from google.genai import errors, types
 
     options = types.HttpOptions(base_url=loopback.url, retry_options=types.HttpRetryOptions(attempts=1))
-    models = genai.Client(api_key="k", http_options=options).models
+    client, asked = genai.Client(api_key="k", http_options=options), {"model": "gemini-2.5-flash", "contents": "How?"}
+    if fails:
+        loopback.fail_first("gemini-2.5-flash", 1)
     try:
         if stream:
-            list(models.generate_content_stream(model=model, contents="How much?"))
+            list(client.models.generate_content_stream(**asked))
         else:
-            models.generate_content(model=model, contents="How much?")
+            client.models.generate_content(**asked)
     except errors.APIError:
-        assert "status" in model
+        assert fails
 
 
 def langchain(loopback: Loopback, **more: Any) -> Any:
