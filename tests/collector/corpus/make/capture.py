@@ -177,8 +177,11 @@ def store(
     beside: str = "",
     made: str = "run",
 ) -> Path:
-    """Write an entry; what somebody has written by hand into an older one stays."""
+    """Write an entry, if anything was sent; what somebody has written by hand into an older one stays."""
     path = CORPUS / dialect / f"{library.rpartition('/')[2]}-{library_version}-{case}.json"
+    if not requests:
+        print(f"{path.relative_to(CORPUS)}: nothing was sent")
+        return path
     entry: dict[str, Any] = {"library": f"{library} {library_version}{beside}", "made": made, "says": says}
     entry |= {"requests": requests, "calls": []}
     if path.exists():
@@ -187,7 +190,7 @@ def store(
     path.parent.mkdir(exist_ok=True)
     path.write_text(pretty(entry) + "\n")
     sent = ", ".join(request["signal"] for request in requests)
-    print(f"{path.relative_to(CORPUS)}: {path.stat().st_size:,} bytes ({sent or 'NOTHING WAS SENT'})")
+    print(f"{path.relative_to(CORPUS)}: {path.stat().st_size:,} bytes ({sent})")
     return path
 
 

@@ -1,4 +1,6 @@
-"""pip install opentelemetry-instrumentation-openai-v2==2.4b0 opentelemetry-util-genai==0.4b0 "openai<3", or ==2.1b0 "openai<2" opentelemetry-sdk==1.36.0
+"""pip install opentelemetry-instrumentation-openai-v2==2.4b0 opentelemetry-util-genai==0.4b0 "openai<3"
+
+or opentelemetry-instrumentation-openai-v2==2.1b0 "openai<2" opentelemetry-sdk==1.36.0.
 
 With OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true only the case with content is made.
 """
