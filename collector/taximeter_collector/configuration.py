@@ -16,6 +16,7 @@ import platformdirs
 
 from taximeter_collector.journal.config import JournalConfig
 from taximeter_collector.journal.format import most_bytes
+from taximeter_collector.land.config import LandConfig
 from taximeter_collector.receive.config import ReceiveConfig
 from taximeter_collector.settings import Setting, folder, of, setting
 from taximeter_collector.telemetry.config import TelemetryConfig
@@ -45,6 +46,7 @@ class Config:
     receive: ReceiveConfig = field(default_factory=ReceiveConfig)
     journal: JournalConfig = field(default_factory=JournalConfig)
     lake: LakeConfig = field(default_factory=LakeConfig)
+    land: LandConfig = field(default_factory=LandConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
     log: LogConfig = field(default_factory=LogConfig)
 

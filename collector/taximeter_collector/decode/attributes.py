@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValueList
 
-__all__ = ["MAP", "Attributes", "Index", "texts_of"]
+from taximeter_collector.decode.values import read_values
+
+__all__ = ["MAP", "Attributes", "Index"]
 
 Index: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -45,20 +42,16 @@ class Attributes:
         offsets = offsets - offsets[0] if offsets[0] else offsets
         flat = flat.slice(0, int(offsets[-1])) if len(flat) != offsets[-1] else flat
         encoded = flat.field("key").dictionary_encode()
-        value = flat.field("value")
-        lists_of = value.field("array_value"), value.field("kvlist_value")
-        structured = None
-        if any(len(column) > column.null_count for column in lists_of):
-            structured = ~np.logical_and(*(np.asarray(column.is_null()) for column in lists_of))
+        values = read_values(flat.field("value"))
         return cls(
             owners=len(lists),
             offsets=offsets,
             keys=encoded.dictionary.to_pylist(),
             codes=encoded.indices.to_numpy(),
-            text=texts_of(value),
-            ints=value.field("int_value"),
-            doubles=value.field("double_value"),
-            structured=structured,
+            text=values.text,
+            ints=values.ints,
+            doubles=values.doubles,
+            structured=values.structured,
         )
 
     @property
@@ -77,7 +70,7 @@ class Attributes:
             ends = np.cumsum(np.bincount(self.codes, minlength=len(self.keys)))
             self._places = {
                 key: order[begin:end]
-                for key, begin, end in zip(self.keys, [0, *ends[:-1].tolist()], ends.tolist(), strict=True)
+                for key, begin, end in zip(self.keys, [0, *ends.tolist()], ends.tolist(), strict=False)
             }
         return self._places
 
@@ -158,91 +151,3 @@ def _sums(keep: Mask, offsets: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     running = np.zeros(len(keep) + 1, dtype=np.int64)
     np.cumsum(keep, out=running[1:])
     return np.diff(running[offsets])
-
-
-def texts_of(value: pa.StructArray) -> pa.StringArray:
-    """A column of AnyValue as text: a text is itself, everything else is JSON, and nothing at all is an empty text."""
-    text = value.field("string_value")
-    if not text.null_count:
-        return text
-    absent = text.is_null()
-    places = pc.indices_nonzero(absent)
-    others = pa.nulls(len(places), pa.string())
-    for name, write in _WRITERS.items():
-        column = value.field(name)
-        if column.null_count < len(column):
-            others = pc.coalesce(others, write(column.take(places)))
-    return pc.replace_with_mask(text, absent, pc.fill_null(others, ""))
-
-
-def _written(column: pa.Array) -> pa.StringArray:
-    return column.cast(pa.string())
-
-
-def _doubles(column: pa.DoubleArray) -> pa.StringArray:
-    """As JSON has them where it can; what it cannot write is NaN, Infinity, -Infinity, as OTLP's JSON has it."""
-    texts = column.cast(pa.string())
-    numbers = column.to_numpy(zero_copy_only=False)
-    if np.isfinite(numbers[np.asarray(column.is_valid())]).all():
-        return texts
-    odd = pa.array([_odd(number) if not math.isfinite(number) else None for number in numbers.tolist()], pa.string())
-    return pc.if_else(column.is_valid(), pc.coalesce(odd, texts), pa.scalar(None, pa.string()))
-
-
-def _odd(number: float) -> str:
-    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
-
-
-def _each(read: Callable[[bytes], Any]) -> Callable[[pa.BinaryArray], pa.StringArray]:
-    """What is the same is read once: most are lists of one finish reason."""
-
-    def write(column: pa.BinaryArray) -> pa.StringArray:
-        encoded = column.dictionary_encode()
-        texts = [json.dumps(read(data), ensure_ascii=False) for data in encoded.dictionary.to_pylist()]
-        return pa.array(texts, pa.string()).take(encoded.indices)
-
-    return write
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def _items(data: bytes) -> Any:
-    return _list(ArrayValue.FromString(data))
-
-
-def _pairs(data: bytes) -> Any:
-    return _object(KeyValueList.FromString(data))
-
-
-def _list(value: ArrayValue) -> list[Any]:
-    return [_plain(item) for item in value.values]
-
-
-def _object(value: KeyValueList) -> dict[str, Any]:
-    return {pair.key: _plain(pair.value) for pair in value.values}
-
-
-def _plain(value: AnyValue) -> Any:
-    kind = value.WhichOneof("value")
-    if kind is None:
-        return None
-    if kind == "array_value":
-        return _list(value.array_value)
-    if kind == "kvlist_value":
-        return _object(value.kvlist_value)
-    if kind == "bytes_value":
-        return _base64(value.bytes_value)
-    found = getattr(value, kind)
-    return _odd(found) if isinstance(found, float) and not math.isfinite(found) else found
-
-
-_WRITERS: dict[str, Callable[[pa.Array], pa.StringArray]] = {
-    "int_value": _written,
-    "double_value": _doubles,
-    "bool_value": _written,
-    "array_value": _each(_items),
-    "kvlist_value": _each(_pairs),
-    "bytes_value": _each(_base64),
-}

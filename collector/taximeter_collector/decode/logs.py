@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from taximeter_collector.decode.attributes import Attributes, texts_of
+from taximeter_collector.decode.attributes import Attributes
 from taximeter_collector.decode.messages import requests
 from taximeter_collector.decode.records import Origin, Sources, hexadecimal, nested, said, times
+from taximeter_collector.decode.values import read_values
 from taximeter_collector.journal import Record
 
 __all__ = ["Logs", "decode_logs"]
@@ -54,7 +55,7 @@ def decode_logs(records: Sequence[Record]) -> Logs:
         event_name=said(log.field("event_name")),
         severity_number=log.field("severity_number").to_numpy(),
         severity_text=said(log.field("severity_text")),
-        body=said(texts_of(log.field("body"))),
+        body=said(read_values(log.field("body")).text),
         flags=log.field("flags"),
         dropped_attributes=log.field("dropped_attributes_count"),
     )

@@ -1,7 +1,7 @@
 """OTLP to Arrow: the messages as ptars wants them, and what it makes of a list of payloads.
 
-An AnyValue holds lists of AnyValues, and Arrow has no recursive types. Declared as bytes, which is the same on the
-wire, those lists come out undecoded, and are read one by one where they occur.
+An AnyValue holds lists of AnyValues, and Arrow has no recursive types. So a value is declared as bytes, which is the
+same on the wire, and comes out undecoded; values.py reads it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _REQUESTS: dict[str, Any] = {
     "logs": logs_service_pb2.ExportLogsServiceRequest,
     "metrics": metrics_service_pb2.ExportMetricsServiceRequest,
 }
-_RECURSIVE = ("array_value", "kvlist_value")
+_VALUES = {("KeyValue", "value"), ("LogRecord", "body")}
 
 
 def requests(signal: str, payloads: list[bytes]) -> pa.RecordBatch:
@@ -50,10 +50,9 @@ def _add(file: FileDescriptor, pool: DescriptorPool, files: list[FileDescriptor]
     copy = FileDescriptorProto()
     file.CopyToProto(copy)
     for message in copy.message_type:
-        if message.name == "AnyValue":
-            for field in message.field:
-                if field.name in _RECURSIVE:
-                    field.type = FieldDescriptorProto.TYPE_BYTES
-                    field.ClearField("type_name")
+        for field in message.field:
+            if (message.name, field.name) in _VALUES:
+                field.type = FieldDescriptorProto.TYPE_BYTES
+                field.ClearField("type_name")
     pool.Add(copy)
     files.append(pool.FindFileByName(file.name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,6 +37,14 @@ class Folder:
         """Make the folder and those in it, for this user alone: what passes through is not for everyone."""
         for folder in (self.path, self.path / "cursors", self.path / "damaged"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def identity(self) -> str:
+        """What tells this journal from every other, for those who remember positions of it; made where there is none."""
+        file = self.path / "id"
+        if not file.exists():
+            self.create()
+            replace_durably(file, secrets.token_hex(6).encode())
+        return file.read_text("ascii")
 
     def segments(self) -> list[int]:
         """The first positions of all segments, oldest first."""

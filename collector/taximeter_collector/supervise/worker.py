@@ -26,6 +26,7 @@ CANNOT_START = 78  # EX_CONFIG: trying again without a change is of no use
 RELOAD = b"r"
 WORKERS = {
     "receiver": "taximeter_collector.receive.process",
+    "lander": "taximeter_collector.land.process",
     "telemetry": "taximeter_collector.telemetry.process",
 }
 

@@ -115,6 +115,67 @@ READER_AGE = Metric(
     "How long ago the record was received that a reader reads next; 0 if it has read all.",
     ("reader",),
 )
+LANDED_ITEMS = Metric(
+    "taximeter.lander.items",
+    "counter",
+    "{item}",
+    "Spans, data points and log records that were read from the journal and landed.",
+    ("signal",),
+)
+LANDED_ROWS = Metric("taximeter.lander.rows", "counter", "{row}", "Rows that were committed, by table.", ("table",))
+LANDED_CALLS = Metric(
+    "taximeter.lander.calls",
+    "counter",
+    "{row}",
+    "Rows of the ledger, by what is known of the cost and whether they are billed.",
+    ("cost_status", "billable"),
+)
+NOT_BILLED = Metric(
+    "taximeter.lander.not_billed", "counter", "{row}", "Rows of the ledger that are not billed, by reason.", ("reason",)
+)
+CORRECTIONS = Metric(
+    "taximeter.lander.corrections",
+    "counter",
+    "{row}",
+    "Rows that had been billed, and are not any more, because a better view of the same call came later.",
+)
+DEAD_LETTERS = Metric(
+    "taximeter.lander.dead_letters",
+    "counter",
+    "{record}",
+    "Requests that could not be landed; kept in `dead-letter/`, with the reason.",
+)
+CLAMPED = Metric(
+    "taximeter.lander.clamped_clocks",
+    "counter",
+    "{item}",
+    "Records whose sender's clock is absurd; they have the time at which they were received.",
+    ("signal",),
+)
+CONTENT_LEFT_OUT = Metric(
+    "taximeter.lander.content_left_out", "counter", "{value}", "Content that was sent and not kept (land.content)."
+)
+REDACTION_PASSED = Metric(
+    "taximeter.lander.redaction_passed_items",
+    "counter",
+    "{item}",
+    "Records that passed through redaction: as many as were landed.",
+    ("signal",),
+)
+REDACTED = Metric(
+    "taximeter.lander.redacted_values", "counter", "{value}", "Values that redaction changed or dropped.", ("rule",)
+)
+COMMITS = Metric("taximeter.lander.commits", "counter", "{commit}", "Commits to the lake.")
+LAKE_FAILURES = Metric(
+    "taximeter.lander.lake_failures",
+    "counter",
+    "{failure}",
+    "Attempts that the lake's disk failed; what was read is read again.",
+)
+STAGE_TIME = Metric("taximeter.lander.stage_time", "counter", "s", "CPU time that landing takes, by stage.", ("stage",))
+READER_DAMAGED = Metric(
+    "taximeter.lander.damaged", "counter", "By", "Bytes of the journal in which the lander could read no record."
+)
 PROCESS_CPU = Metric("taximeter.process.cpu_time", "counter", "s", "CPU time, user and system.", ("process",))
 PROCESS_MEMORY = Metric("taximeter.process.memory", "gauge", "By", "Resident memory.", ("process",))
 PROCESS_RESTARTS = Metric(

@@ -1,0 +1,109 @@
+"""Views of model calls as rows of the ledger, from spans and from log records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+from taximeter_collector.bill import Settled
+from taximeter_collector.decode.attributes import Attributes
+from taximeter_collector.decode.logs import Logs
+from taximeter_collector.decode.spans import Spans
+from taximeter_collector.lake.schema import MONEY
+from taximeter_collector.land.clock import Times
+from taximeter_collector.land.rows import named, service_columns, whence
+from taximeter_collector.land.spans import duration_ms
+from taximeter_collector.normalise.dialect import COUNTS, TEXTS
+from taximeter_collector.normalise.understanding import Understood
+from taximeter_collector.normalise.view import Mask
+from taximeter_collector.price import Book, price_table
+
+__all__ = ["calls_of_logs", "calls_of_spans", "priced", "settled"]
+
+_ERROR = 2
+_SEVERITY_OF_ERRORS = 17
+
+
+def calls_of_spans(spans: Spans, times: Times, understood: Understood, journal_id: str) -> pa.Table:
+    """The spans that are about calls, not priced yet."""
+    facts = {
+        **whence("start_time", times, spans.origin, journal_id),
+        "duration_ms": duration_ms(spans),
+        "trace_id": spans.trace_id,
+        "span_id": spans.span_id,
+        "parent_span_id": spans.parent_span_id,
+        **service_columns(spans.sources),
+    }
+    return _calls("span", facts, understood, spans.attributes, spans.status_code == _ERROR)
+
+
+def calls_of_logs(logs: Logs, times: Times, understood: Understood, journal_id: str) -> pa.Table:
+    """The log records that are about calls. An event is written when the call is over: it began that much earlier."""
+    took = understood.column("duration_ms", pa.float64())
+    took_ns = np.nan_to_num(pc.fill_null(took, 0.0).to_numpy(zero_copy_only=False)) * 1e6
+    started = times.unix_nano - np.clip(took_ns, 0, 86_400e9).astype(np.int64)
+    began = Times(started, times.absurd, times.claimed)
+    facts = {
+        **whence("start_time", began, logs.origin, journal_id),
+        "duration_ms": took,
+        "trace_id": logs.trace_id,
+        "span_id": logs.span_id,
+        **service_columns(logs.sources),
+    }
+    return _calls("log", facts, understood, logs.attributes, logs.severity_number >= _SEVERITY_OF_ERRORS)
+
+
+def _calls(
+    source: str, facts: Mapping[str, pa.Array], understood: Understood, attributes: Attributes, failed: Mask
+) -> pa.Table:
+    size = understood.size
+    told = np.asarray(pc.fill_null(understood.column("failed", pa.bool_()), False))
+    wrong = failed | told | np.asarray(understood.column("error_type").is_valid())
+    columns = {
+        **facts,
+        "source": named(np.zeros(size, dtype=np.int32), [source]),
+        "dialect": understood.dialect_name,
+        **{name: understood.column(name) for name in TEXTS if name != "tool_name"},
+        **{name: understood.column(name, pa.int64()) for name in COUNTS},
+        "ttft_ms": understood.column("ttft_ms", pa.float64()),
+        "stream": understood.column("stream", pa.bool_()),
+        "status": named(wrong.astype(np.int32), ["ok", "error"]),
+        "tags": understood.tags(attributes),
+        "reported_cost_usd": understood.column("reported_cost_usd").cast(MONEY),
+        "verdict": understood.column("verdict"),
+        "is_aggregate": pa.array(understood.is_aggregate),
+        "rank": pa.array(understood.rank),
+    }
+    table = pa.table(columns)
+    return table if understood.is_call.all() else table.filter(pa.array(understood.is_call))
+
+
+_UNKNOWN = pa.array(["unpriced_model", "missing_usage", "inconsistent_usage"])
+
+
+def priced(calls: pa.Table, book: Book) -> pa.Table:
+    """The calls with what they cost; with what the sender says that they cost, where the book does not know."""
+    bill = price_table(book, calls)
+    reported = pc.and_(calls["reported_cost_usd"].is_valid(), pc.is_in(bill["cost_status"], _UNKNOWN))
+    status = pc.if_else(reported, "reported", bill["cost_status"].cast(pa.string()))
+    model = pc.coalesce(bill["model"].cast(pa.string()), calls["response_model"], calls["request_model"])
+    columns = {name: bill[name] for name in bill.column_names}
+    columns |= {
+        "model": model,
+        "cost_usd": pc.if_else(reported, calls["reported_cost_usd"], bill["cost_usd"]),
+        "cost_status": status,
+    }
+    return pa.table({**{name: calls[name] for name in calls.column_names}, **columns})
+
+
+def settled(calls: pa.Table, verdict: Settled) -> dict[str, pa.Array]:
+    """All columns of the ledger."""
+    return {
+        **{name: calls[name] for name in calls.column_names},
+        "billable": verdict.billable,
+        "not_billable_because": verdict.because,
+        "billed_as": verdict.billed_as,
+        "view_rank": verdict.view_rank,
+    }

@@ -1,0 +1,80 @@
+"""What was said, as rows of the table `content`: attributes and bodies that are no meter readings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa  # type: ignore[import-untyped]
+from taximeter_collector.decode.attributes import Attributes
+from taximeter_collector.lake.schema import CONTENT
+from taximeter_collector.land.rows import named, table_of
+from taximeter_collector.normalise.catalogue import CONTENT_KINDS
+
+__all__ = ["body_content", "content_rows"]
+
+_COMMON = (
+    "date",
+    "time",
+    "time_unix_nano",
+    "claimed_unix_nano",
+    "received_unix_nano",
+    "journal_id",
+    "journal_position",
+    "journal_item",
+    "trace_id",
+    "span_id",
+    "response_id",
+    "conversation_id",
+    "dialect",
+    "service_name",
+)
+
+
+def content_rows(
+    source: str,
+    rows: pa.Table,
+    attributes: Attributes,
+    kinds: npt.NDArray[np.uint8],
+    of_row: npt.NDArray[np.integer[Any]] | None = None,
+) -> pa.Table | None:
+    """A row for each attribute that is content; None if none is.
+
+    `rows` has the columns of the records; the attributes' owners are its rows, or are mapped to them by `of_row`.
+    """
+    places = np.flatnonzero(kinds)
+    if not len(places):
+        return None
+    owners = attributes.owner[places]
+    keys = named(attributes.codes[places], list(attributes.keys))
+    texts = attributes.text.take(pa.array(places))
+    return _rows(source, rows, owners if of_row is None else of_row[owners], kinds[places], keys, texts)
+
+
+def body_content(rows: pa.Table, bodies: pa.Array, kinds: npt.NDArray[np.uint8]) -> pa.Table | None:
+    """A row for each body that is content; None if none is."""
+    places = np.flatnonzero((kinds > 0) & np.asarray(bodies.is_valid()))
+    if not len(places):
+        return None
+    keys = named(np.zeros(len(places), dtype=np.int32), ["body"])
+    return _rows("log", rows, places, kinds[places], keys, bodies.take(pa.array(places)))
+
+
+def _rows(
+    source: str,
+    rows: pa.Table,
+    of_row: npt.NDArray[np.integer[Any]],
+    kinds: npt.NDArray[np.uint8],
+    keys: pa.Array,
+    texts: pa.Array,
+) -> pa.Table:
+    found = rows.take(pa.array(of_row))
+    columns = {name: found[name].combine_chunks() for name in _COMMON if name in found.column_names}
+    columns |= {
+        "source": named(np.zeros(len(of_row), dtype=np.int32), [source]),
+        "kind": named(kinds.astype(np.int32), list(CONTENT_KINDS)),
+        "key": keys,
+        "value": texts,
+    }
+    return table_of(CONTENT, columns, len(of_row))

@@ -1,0 +1,127 @@
+"""The lander as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+import time
+
+from taximeter_collector.bill import CALL_COLUMNS, Register
+from taximeter_collector.configuration import Config
+from taximeter_collector.journal import JournalReader
+from taximeter_collector.journal.segments import Folder
+from taximeter_collector.lake import Lake, LakeError, LakeUnavailable
+from taximeter_collector.lake.schema import CALLS
+from taximeter_collector.land.dead_letter import DeadLetters
+from taximeter_collector.land.lander import Lander
+from taximeter_collector.land.readings import Readings
+from taximeter_collector.land.stages import Stages
+from taximeter_collector.price import Book, OverridesError
+from taximeter_collector.redact import Redaction, RedactionError
+from taximeter_collector.supervise.worker import CannotStart, Control
+from taximeter_collector.telemetry.exposition import publish
+from taximeter_collector.telemetry.metrics import Registry
+
+__all__ = ["READER", "run"]
+
+READER = "lander"
+_PUBLISH_S = 1.0
+_PAUSES_S = (0.5, 1, 2, 5, 10)
+_LONG_S = 60
+
+_log = logging.getLogger("taximeter.land")
+
+
+async def run(config: Config, control: Control) -> None:
+    """Land until told to stop."""
+    work = _Work(config)
+    try:
+        await asyncio.to_thread(work.prepare)
+    except (LakeError, OverridesError, RedactionError) as error:
+        raise CannotStart(str(error)) from error
+    control.on_reload = work.reload
+    control.ready()
+    landing = asyncio.create_task(asyncio.to_thread(work.run))
+    stopping = asyncio.create_task(control.stopped.wait())
+    await asyncio.wait({landing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    work.stop()
+    stopping.cancel()
+    await landing
+
+
+class _Work:
+    """The lander and all that it needs; lake and register are opened anew after a failure of the disk."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._journal_id = Folder(config.journal.dir).identity()
+        self._registry = Registry()
+        self._redaction = Redaction.of(config.redact)
+        self._stopped = threading.Event()
+        self._reload = threading.Event()
+        self._published_at = 0.0
+
+    def prepare(self) -> None:
+        """What takes long, and what can be wrong."""
+        self._stages = Stages(self._journal_id, self._book(), self._redaction, keep_content=self._config.land.content)
+        self._readings = Readings(self._registry, self._redaction, self._stages.spent_s)
+        JournalReader(self._config.journal.dir, READER).close()  # from now on the journal waits for us
+
+    def _book(self) -> Book:
+        return Book.load(self._config.data)
+
+    def stop(self) -> None:
+        """Come to an end: what was read is committed first."""
+        self._stopped.set()
+
+    def reload(self) -> None:
+        """Read the prices again before the next batch."""
+        self._reload.set()
+
+    def run(self) -> None:
+        """Land. After a failure of the lake's disk, what was not committed is read again, in a while."""
+        failures = 0
+        while not self._stopped.is_set():
+            began = time.monotonic()
+            try:
+                self._land()
+            except (LakeUnavailable, OSError) as error:
+                failures = 0 if time.monotonic() - began > _LONG_S else failures + 1
+                pause_s = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)] * random.uniform(0.8, 1.2)
+                _log.warning("the lake cannot be written: %s; trying again in %.1f s", error, pause_s)
+                self._readings.lake_failed()
+                publish(self._registry, self._config.run_folder, READER)
+                self._stopped.wait(pause_s)
+
+    def _land(self) -> None:
+        source = JournalReader(self._config.journal.dir, READER)
+        lake = Lake.open(self._config.lake, self._journal_id)
+        try:
+            register = Register.open(
+                self._config.data / "register", lambda since: lake.rows(CALLS.name, CALL_COLUMNS, since)
+            )
+            letters = DeadLetters(self._config.data / "dead-letter", self._journal_id)
+            lander = Lander(self._config.land, source, self._stages, register, lake, letters, self._readings)
+            lander.run(lambda: self._between(source))
+        except BaseException:
+            lake.abandon()
+            raise
+        finally:
+            lake.close()
+            source.close()
+
+    def _between(self, source: JournalReader) -> bool:
+        """What is done between batches; whether to stop."""
+        if self._reload.is_set():
+            self._reload.clear()
+            try:
+                self._stages.book = self._book()
+            except OverridesError as error:
+                _log.error("the prices stay as they were: %s", error)
+        if time.monotonic() - self._published_at > _PUBLISH_S:
+            self._readings.observe(source.damaged_bytes)
+            publish(self._registry, self._config.run_folder, READER)
+            self._published_at = time.monotonic()
+        return self._stopped.is_set()
