@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValueList
 
 __all__ = ["json_of", "texts_of_doubles"]
 
@@ -34,11 +34,20 @@ def _plain(value: AnyValue) -> Any:
     if kind == "array_value":
         return [_plain(item) for item in value.array_value.values]
     if kind == "kvlist_value":
-        return {pair.key: _plain(pair.value) for pair in value.kvlist_value.values}
+        return _object(value.kvlist_value)
     if kind == "bytes_value":
         return base64.b64encode(value.bytes_value).decode()
     found = getattr(value, kind)
     return _odd(found) if isinstance(found, float) and not math.isfinite(found) else found
+
+
+def _object(pairs: KeyValueList) -> dict[str, Any]:
+    """Of a key that was sent twice, the value that was sent first, as of attributes."""
+    found: dict[str, Any] = {}
+    for pair in pairs.values:
+        if pair.key not in found:
+            found[pair.key] = _plain(pair.value)
+    return found
 
 
 def texts_of_doubles(column: pa.DoubleArray) -> pa.StringArray:

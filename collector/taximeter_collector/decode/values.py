@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from taximeter_collector.decode.json_texts import json_of, texts_of_doubles
@@ -26,7 +27,8 @@ Mask = npt.NDArray[np.bool_]
 _TEXT, _BOOL, _INT, _DOUBLE = 0x0A, 0x10, 0x18, 0x21
 _STRUCTURED = (0x2A, 0x32)
 _BYTES = 0x3A
-_LENGTHS = (1 << 7, 1 << 14, 1 << 21, 1 << 28, 1 << 35)
+_SHORT_HEADER = 2  # the tag, and a length of one byte
+_LONG = 1 << 7  # a length of more than one byte
 _LONGEST_VARINT = 10
 
 
@@ -43,8 +45,11 @@ class Values:
 def read_values(values: pa.BinaryArray) -> Values:
     """AnyValues that are still encoded. ValueError for what is none."""
     wire = _Wire.of(values)
+    if wire.odd.any():
+        values = _rewritten(values, wire.odd)
+        wire = _Wire.of(values)
     ints, doubles = wire.ints(), wire.doubles()
-    short = (wire.tag == _TEXT) & (wire.size < _LENGTHS[0] + 2) & ~wire.odd
+    short = (wire.tag == _TEXT) & (wire.header == _SHORT_HEADER)
     plain = pc.binary_slice(values, 2, 2**31 - 1).view(pa.string())  # right for short texts, and for nothing
     others = np.flatnonzero(~short & (wire.size > 0))
     if len(others):
@@ -65,7 +70,7 @@ class _Wire:
     size: Ints
     tag: Bytes  # 0 where there is nothing
     header: Ints  # of what has a length: how much comes before it
-    odd: Mask  # what is not written as everybody writes it: several fields, unknown ones, lengths of more bytes
+    odd: Mask  # what is not written as everybody writes it: several fields, or unknown ones
 
     @classmethod
     def of(cls, values: pa.BinaryArray) -> _Wire:
@@ -75,7 +80,7 @@ class _Wire:
         padded = np.concatenate([np.frombuffer(data or b"", dtype=np.uint8), np.zeros(_LONGEST_VARINT, np.uint8)])
         begin, size = bounds[:-1].astype(np.int64), np.diff(bounds).astype(np.int64)
         tag = np.where(size > 0, padded[begin], 0).astype(np.uint8)
-        wire = cls(padded, begin, size, tag, np.full(len(values), 2), np.zeros(len(values), np.bool_))
+        wire = cls(padded, begin, size, tag, np.full(len(values), _SHORT_HEADER), np.zeros(len(values), np.bool_))
         wire._look()
         return wire
 
@@ -83,7 +88,7 @@ class _Wire:
         tag, size = self.tag, self.size
         measured = (tag == _TEXT) | np.isin(tag, (*_STRUCTURED, _BYTES))
         length = self.data[self.begin + 1].astype(np.int64)
-        long = np.flatnonzero(measured & (length >= _LENGTHS[0]))
+        long = np.flatnonzero(measured & (length >= _LONG))
         if len(long):
             length[long], self.header[long] = self._varints(long)
             self.header[long] += 1
@@ -112,13 +117,13 @@ class _Wire:
         return value.view(np.int64), length
 
     def ints(self) -> pa.Int64Array:
-        places = np.flatnonzero((self.tag == _INT) & ~self.odd)
+        places = np.flatnonzero(self.tag == _INT)
         numbers = np.zeros(len(self.tag), dtype=np.int64)
         numbers[places] = self._varints(places)[0]
         return _only(numbers, places)
 
     def doubles(self) -> pa.DoubleArray:
-        places = np.flatnonzero((self.tag == _DOUBLE) & ~self.odd)
+        places = np.flatnonzero(self.tag == _DOUBLE)
         numbers = np.zeros(len(self.tag), dtype=np.float64)
         parts = self.data[(self.begin[places] + 1)[:, None] + np.arange(8)]
         numbers[places] = np.ascontiguousarray(parts).view("<f8").reshape(-1)
@@ -138,18 +143,35 @@ class _Wire:
     def _groups(
         self, values: pa.BinaryArray, others: npt.NDArray[np.intp], ints: Any, doubles: Any
     ) -> Iterator[tuple[npt.NDArray[np.intp], pa.StringArray]]:
-        tag, odd = self.tag[others], self.odd[others]
-        headers = self.header[others]
-        for header in np.unique(headers[(tag == _TEXT) & ~odd]).tolist():
-            at = others[(tag == _TEXT) & ~odd & (headers == header)]
+        tag, headers = self.tag[others], self.header[others]
+        for header in np.unique(headers[tag == _TEXT]).tolist():
+            at = others[(tag == _TEXT) & (headers == header)]
             yield at, pc.binary_slice(values.take(pa.array(at)), header, 2**31 - 1).view(pa.string())
-        for wanted, write in ((_INT, lambda at: _written(ints, at)), (_DOUBLE, lambda at: _shown(doubles, at))):
-            at = others[(tag == wanted) & ~odd]
+        for wanted, numbers, write in ((_INT, ints, _digits), (_DOUBLE, doubles, texts_of_doubles)):
+            at = others[tag == wanted]
             if len(at):
-                yield at, write(at)
-        at = others[np.isin(tag, (_BOOL, *_STRUCTURED, _BYTES)) | odd]
+                yield at, write(numbers.take(pa.array(at)))
+        at = others[np.isin(tag, (_BOOL, *_STRUCTURED, _BYTES))]
         if len(at):
             yield at, _each(values.take(pa.array(at)), json_of)
+
+
+def _rewritten(values: pa.BinaryArray, odd: Mask) -> pa.BinaryArray:
+    """The same, with the odd ones as everybody writes them. A value has one field: the last that is told."""
+    usual = []
+    for data in values.take(pa.array(np.flatnonzero(odd))).to_pylist():
+        value = _parsed(data)
+        value.DiscardUnknownFields()
+        value.ClearField("string_value_strindex")  # has a meaning in profiles only
+        usual.append(value.SerializeToString())
+    return pc.replace_with_mask(values, pa.array(odd), pa.array(usual, pa.binary()))
+
+
+def _parsed(data: bytes) -> AnyValue:
+    try:
+        return AnyValue.FromString(data)
+    except DecodeError as error:
+        raise ValueError(f"an attribute's value: {error}") from error
 
 
 def _only(numbers: npt.NDArray[Any], places: npt.NDArray[np.intp]) -> pa.Array:
@@ -158,16 +180,12 @@ def _only(numbers: npt.NDArray[Any], places: npt.NDArray[np.intp]) -> pa.Array:
     return pa.array(numbers, mask=absent)
 
 
-def _written(numbers: pa.Array, at: npt.NDArray[np.intp]) -> pa.StringArray:
-    return numbers.take(pa.array(at)).cast(pa.string())
-
-
-def _shown(numbers: pa.Array, at: npt.NDArray[np.intp]) -> pa.StringArray:
-    return texts_of_doubles(numbers.take(pa.array(at)))
+def _digits(numbers: pa.Int64Array) -> pa.StringArray:
+    return numbers.cast(pa.string())
 
 
 def _each(column: pa.BinaryArray, read: Callable[[AnyValue], str]) -> pa.StringArray:
     """What is the same is read once: most are lists of one finish reason."""
     encoded = column.dictionary_encode()
-    texts = [read(AnyValue.FromString(data)) for data in encoded.dictionary.to_pylist()]
+    texts = [read(_parsed(data)) for data in encoded.dictionary.to_pylist()]
     return pa.array(texts, pa.string()).take(encoded.indices)
