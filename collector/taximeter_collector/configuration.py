@@ -16,6 +16,7 @@ import platformdirs
 
 from taximeter_collector.journal.config import JournalConfig
 from taximeter_collector.journal.format import most_bytes
+from taximeter_collector.lake.config import LakeConfig
 from taximeter_collector.land.config import LandConfig
 from taximeter_collector.receive.config import ReceiveConfig
 from taximeter_collector.settings import Setting, folder, of, setting
@@ -25,13 +26,6 @@ from taximeter_collector.telemetry.logs import LogConfig
 __all__ = ["Config", "ConfigError", "Configuration", "environment_name", "keys", "load"]
 
 FILE_NAME = "taximeter.toml"
-
-
-@dataclass(frozen=True, slots=True)
-class LakeConfig:
-    """`[lake]`: the tables."""
-
-    dir: Path = setting(folder, "lake", "Its folder; a relative one is below `data`.")
 
 
 @dataclass(frozen=True, slots=True)

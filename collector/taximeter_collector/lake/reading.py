@@ -1,0 +1,50 @@
+"""Rows of data files, with the columns that were added after the file was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from taximeter_collector.lake.log import ActiveFile
+from taximeter_collector.lake.schema import TABLES, LakeTable
+
+__all__ = ["read_file", "read_row_group"]
+
+_BATCH_ROWS = 1 << 16
+
+
+def read_row_group(source: Any, table: str, group: int) -> pa.Table:
+    """All columns of a table but `date`."""
+    rows = source.read_row_group(group)
+    columns = [column for column in TABLES[table].columns if column.name != "date"]
+    filled = [
+        rows[column.name] if column.name in rows.column_names else pa.nulls(rows.num_rows, column.type)
+        for column in columns
+    ]
+    fields = [
+        pa.field(column.name, values.type, not column.always) for column, values in zip(columns, filled, strict=True)
+    ]
+    return pa.Table.from_arrays(filled, schema=pa.schema(fields))
+
+
+def read_file(folder: Path, file: ActiveFile, columns: Sequence[str], table: LakeTable) -> Iterator[pa.RecordBatch]:
+    """Some columns of a file, `date` among them if it is asked for."""
+    types = {column.name: column.type for column in table.columns}
+    schema = pa.schema([(name, types[name]) for name in columns])
+    with pq.ParquetFile(folder / file.path) as source:
+        there = [name for name in columns if name in source.schema_arrow.names]
+        for batch in source.iter_batches(_BATCH_ROWS, columns=there):
+            values = [_column(batch, name, types[name], file) for name in columns]
+            yield pa.RecordBatch.from_arrays(values, schema=schema)
+
+
+def _column(batch: pa.RecordBatch, name: str, kind: pa.DataType, file: ActiveFile) -> pa.Array:
+    if name == "date":
+        return pa.repeat(pa.scalar(file.date, kind), batch.num_rows)
+    if name in batch.schema.names:
+        return batch.column(name).cast(kind)
+    return pa.nulls(batch.num_rows, kind)
