@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
+
 from taximeter_collector.decode.attributes import Attributes
 from taximeter_collector.decode.metrics import KINDS, Exemplars, Metrics
 from taximeter_collector.lake.schema import EXEMPLARS, METRICS
@@ -20,7 +21,7 @@ _TEMPORALITIES: list[str | None] = [None, "delta", "cumulative"]
 
 
 def metric_rows(metrics: Metrics, journal_id: str) -> tuple[pa.Table, int]:
-    """The rows, and how many of them had an absurd clock. Message content in attributes does not become part of them."""
+    """The rows, and how many of them had an absurd clock. Attributes that are message content are left out."""
     times = settle(metrics.time_unix_nano, metrics.origin.received_unix_nano)
     none_failed = np.zeros(len(metrics), dtype=np.bool_)
     understood = understand("metric", metrics.name, metrics.attributes, metrics.sources, none_failed)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
+
 from taximeter_collector.decode.attributes import Attributes
 from taximeter_collector.normalise.catalogue import Patterns, catalogue
 from taximeter_collector.normalise.dialect import Dialect, Measure
