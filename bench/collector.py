@@ -62,12 +62,20 @@ class Collector:
 
 @contextmanager
 def taximeter() -> Iterator[Collector]:
-    """A collector as anyone starts it, on free ports and a data folder of its own."""
-    data = tempfile.mkdtemp(prefix="taximeter-bench-")
+    """A collector that receives only, on free ports and a data folder of its own."""
+    # Nothing reads this journal; dropping what is oldest keeps a long run from filling the disk.
+    settings = ("land.enabled=false", "journal.max_size=2GiB", "journal.at_limit=drop-oldest")
+    with tempfile.TemporaryDirectory(prefix="taximeter-bench-") as data, started(data, *settings) as collector:
+        yield collector
+
+
+@contextmanager
+def started(data: str, *settings: str) -> Iterator[Collector]:
+    """A collector as anyone starts it, with these settings."""
     command = [sys.executable, "-m", "taximeter_cli.main", "collect", "--data", data]
     command += ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]
-    # Nothing reads this journal yet; dropping what is oldest keeps a long run from filling the disk.
-    command += ["--set", "journal.max_size=2GiB", "--set", "journal.at_limit=drop-oldest", "--set", "log.level=error"]
+    for one in (*settings, "log.level=error"):
+        command += ["--set", one]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout
@@ -76,7 +84,6 @@ def taximeter() -> Iterator[Collector]:
     finally:
         process.terminate()
         process.wait()
-        shutil.rmtree(data)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def collect(
     config: OfConfig = None,
     sets: OfSet = None,
 ) -> None:
-    """Receive OpenTelemetry over gRPC and HTTP, and answer OK only for what is on disk.
+    """Receive OpenTelemetry, answer OK only for what is on disk, and land it in the lake, every call priced.
 
     Where it listens is printed; with port 0 a free one is chosen. SIGTERM and Ctrl-C finish what is under way.
     """
@@ -54,13 +54,16 @@ def collect(
     ).config
     os.umask(0o077)  # what passes through is for this user alone
     configure_logs(configuration.log, "supervisor")
-    workers = ["receiver", *(["telemetry"] if configuration.telemetry.otlp_endpoint else [])]
+    workers = ["receiver"]
+    workers += ["lander", "keeper"] if configuration.land.enabled else []
+    workers += ["telemetry"] if configuration.telemetry.otlp_endpoint else []
 
     def tell(facts: dict[str, dict[str, Any]]) -> None:
         scheme = "https" if configuration.receive.tls_certificate else "http"
         titles = {"http": f"OTLP/HTTP  {scheme}://", "grpc": "OTLP/gRPC  ", "status": "status     http://"}
         places = facts["receiver"]
         lines = [f"{title}{_shown(places[name])}" for name, title in titles.items() if name in places]
+        lines += [f"lake       {configuration.lake.dir}"] if configuration.land.enabled else []
         with suppress(OSError):  # nobody has to listen
             print("\n".join([*lines, f"journal    {configuration.journal.dir}"]), flush=True)
 

@@ -43,12 +43,15 @@ class Collector:
         http: str = "127.0.0.1:0",
         grpc: str = "127.0.0.1:0",
         environment: Mapping[str, str] | None = None,
+        lands: bool = False,
     ) -> None:
+        """Without `lands`, everything stays in the journal, where a test finds it."""
         data.mkdir(parents=True, exist_ok=True)
         self.data = data
         self.stderr = data.parent / f"{data.name}.stderr"
         self._said_before = self.stderr.stat().st_size if self.stderr.exists() else 0
         command = [command_path(), "collect", "--data", str(data), "--http", http, "--grpc", grpc, *arguments]
+        command += [] if lands else ["--set", "land.enabled=false"]
         with self.stderr.open("ab") as stderr:
             self.process = subprocess.Popen(
                 command,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from taximeter_collector.decode.attributes import Attributes, Index
 from taximeter_collector.journal import Record
 
-__all__ = ["Origin", "Sources", "hexadecimal", "nested", "raw", "said", "times"]
+__all__ = ["Origin", "Sources", "by_number", "hexadecimal", "nested", "raw", "said", "times"]
 
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype="<u2")
 
@@ -61,11 +62,11 @@ class Sources:
             texts = self.resource.texts(key)
             if texts is not None:
                 found = pc.coalesce(found, pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts))
-        return pa.DictionaryArray.from_arrays(pa.array(self.resource_of_row), found)
+        return by_number(self.resource_of_row, found)
 
     def from_scope(self, column: pa.StringArray) -> pa.DictionaryArray:
         """For each row, a text of its scope."""
-        return pa.DictionaryArray.from_arrays(pa.array(self.of_row), said(column))
+        return by_number(self.of_row, said(column))
 
 
 def nested(batch: pa.RecordBatch, of_resource: str, of_scope: str, of_row: str) -> tuple[pa.Array, Sources, Index]:
@@ -93,6 +94,14 @@ def nested(batch: pa.RecordBatch, of_resource: str, of_scope: str, of_row: str) 
 
 def _parents(lists: pa.ListArray) -> npt.NDArray[np.int32]:
     return np.repeat(np.arange(len(lists), dtype=np.int32), np.diff(lists.offsets.to_numpy()))
+
+
+def by_number(numbers: npt.NDArray[np.integer[Any]], texts: pa.StringArray) -> pa.DictionaryArray:
+    """Texts by their number; NULL where that one is NULL, which Arrow wants said of the number."""
+    if not texts.null_count:
+        return pa.DictionaryArray.from_arrays(pa.array(numbers), texts)
+    absent = np.asarray(texts.is_null())
+    return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=absent[numbers]), texts.fill_null(""))
 
 
 def said(texts: pa.StringArray) -> pa.StringArray:

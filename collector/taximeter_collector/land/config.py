@@ -13,7 +13,8 @@ __all__ = ["LandConfig"]
 class LandConfig:
     """`[land]`: from the journal into the lake."""
 
-    content: bool = setting(flag, "true", "Whether prompts and answers are kept, if they were sent.")
+    enabled: bool = setting(flag, True, "Whether what is received is landed. If not, it waits in the journal.")
+    content: bool = setting(flag, True, "Whether prompts and answers are kept, if they were sent.")
     commit_interval_s: float = setting(
         duration, "2s", "The longest that rows wait before they can be seen.", at_least=0.1, at_most=60
     )

@@ -26,6 +26,8 @@ from taximeter_collector.land.stages import Batch, Stages
 
 __all__ = ["Lander"]
 
+_LAST_S = 10.0
+
 _log = logging.getLogger("taximeter.land")
 
 
@@ -66,15 +68,18 @@ class Lander:
         self._pending = _Pending()
 
     def run(self, stopped: Callable[[], bool]) -> None:
-        """Land what comes. What was read is committed before this returns."""
+        """Land what comes; when told to stop, first what is there already, for as long as that may take."""
         while not stopped():
-            self.step()
+            self.step(self._patience_s())
+        deadline = time.monotonic() + _LAST_S
+        while self.step(0.0) and time.monotonic() < deadline:
+            pass
         if self._pending.batches:
             self.commit()
 
-    def step(self) -> None:
-        """Read what there is, for as long as there is time before the next commit."""
-        records = self._source.read(max_bytes=self._config.batch_size, wait_s=self._patience_s())
+    def step(self, wait_s: float) -> bool:
+        """Read what there is, or comes within this time; whether there was anything."""
+        records = self._source.read(max_bytes=self._config.batch_size, wait_s=wait_s)
         if records:
             pending = self._pending
             pending.since = pending.since or time.monotonic()
@@ -83,6 +88,7 @@ class Lander:
             pending.payload_bytes += sum(len(record.payload) for record in records)
         if self._is_due():
             self.commit()
+        return bool(records)
 
     def _patience_s(self) -> float:
         if not self._pending.batches:

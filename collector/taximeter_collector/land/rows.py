@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
-from taximeter_collector.decode.records import Origin, Sources, said
+from taximeter_collector.decode.records import Origin, Sources, by_number, said
 from taximeter_collector.lake.schema import LakeTable
 from taximeter_collector.land.clock import Times
 from taximeter_collector.normalise.understanding import Understood
@@ -67,7 +67,7 @@ def canonical_columns(understood: Understood) -> dict[str, pa.Array]:
 
 def named(codes: npt.NDArray[np.int32], names: list[str | None]) -> pa.DictionaryArray:
     """Texts by their number."""
-    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(names, pa.string()))
+    return by_number(codes, pa.array(names, pa.string()))
 
 
 def table_of(table: LakeTable, columns: dict[str, pa.Array], rows: int) -> pa.Table:

@@ -180,18 +180,11 @@ class Supervisor:
             self._ready({one.name: one.facts for one in self._workers})
 
     async def _stop_all(self) -> None:
-        """Tell all to end; kill what does not."""
+        """Tell all to end, the first of them first: what it still receives, the others are there to land."""
         processes = [worker.process for worker in self._workers if worker.process]
-        for process in processes:
-            _dismiss(process)
         patience = self._config.receive.drain_timeout_s * 2 + _KILL_AFTER_S
-        try:
-            await asyncio.wait_for(asyncio.gather(*(process.wait() for process in processes)), patience)
-        except TimeoutError:
-            for process in processes:
-                if process.returncode is None:
-                    _log.error("a process did not end by itself", extra={"pid": process.pid})
-                    process.kill()
+        await _end(processes[:1], patience)
+        await _end(processes[1:], patience)
 
     async def _publish(self) -> None:
         while True:
@@ -215,6 +208,19 @@ def _signals_held() -> Iterator[None]:
 
 def _ending(code: int) -> str:
     return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+
+
+async def _end(processes: list[asyncio.subprocess.Process], patience_s: float) -> None:
+    """Tell these to end; kill what does not."""
+    for process in processes:
+        _dismiss(process)
+    try:
+        await asyncio.wait_for(asyncio.gather(*(process.wait() for process in processes)), patience_s)
+    except TimeoutError:
+        for process in processes:
+            if process.returncode is None:
+                _log.error("a process did not end by itself", extra={"pid": process.pid})
+                process.kill()
 
 
 def _dismiss(process: asyncio.subprocess.Process) -> None:
