@@ -186,7 +186,7 @@ def test_requests_without_data_points_have_no_rows(payloads: list[bytes]) -> Non
     metrics = decode_metrics(records(Signal.METRICS, payloads))
     told(metrics)
     assert len(metrics) == 0
-    assert metric_rows(metrics, "journal")[0].num_rows == 0
+    assert metric_rows(metrics, "journal").rows.num_rows == 0
 
 
 def test_what_is_no_request_is_refused_whatever_stands_beside_it() -> None:
@@ -214,7 +214,7 @@ def gauge(name: str = "level", *points: NumberDataPoint, **attributes: str) -> M
 
 
 def rows_of(*metrics: Metric) -> list[dict[str, Any]]:
-    return list(metric_rows(decoded(*metrics), "journal")[0].to_pylist())
+    return list(metric_rows(decoded(*metrics), "journal").rows.to_pylist())
 
 
 @any_shape
@@ -222,7 +222,8 @@ def rows_of(*metrics: Metric) -> list[dict[str, Any]]:
 def test_data_points_of_any_shape_are_rows_of_the_table(random: Random) -> None:
     messages = requests(random, ExportMetricsServiceRequest)
     metrics = decode_metrics(sent(Signal.METRICS, messages))
-    rows, absurd = metric_rows(metrics, "journal")
+    found = metric_rows(metrics, "journal")
+    rows, absurd = found.rows, found.clamped
     rows.validate(full=True)
     assert rows.cast(METRICS.schema).schema == METRICS.schema
     assert rows.num_rows == len(metrics)
@@ -258,7 +259,8 @@ def test_a_time_is_exact_and_one_that_nobody_told_is_when_it_was_received() -> N
 
 
 def test_an_absurd_clock_is_counted_and_what_it_said_is_kept() -> None:
-    rows, absurd = metric_rows(decoded(gauge("m", NumberDataPoint(time_unix_nano=2**64 - 1), NumberDataPoint())), "j")
+    found = metric_rows(decoded(gauge("m", NumberDataPoint(time_unix_nano=2**64 - 1), NumberDataPoint())), "j")
+    rows, absurd = found.rows, found.clamped
     assert absurd == 1
     assert rows["time_unix_nano"].to_pylist() == [RECEIVED, RECEIVED]
     assert [claimed and int(claimed) for claimed in rows["claimed_unix_nano"].to_pylist()] == [2**64 - 1, None]

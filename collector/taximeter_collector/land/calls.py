@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
+
 from taximeter_collector.bill import Settled
 from taximeter_collector.decode.attributes import Attributes
 from taximeter_collector.decode.logs import Logs

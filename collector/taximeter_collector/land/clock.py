@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
+
 from taximeter_collector.lake.schema import TIME
 
 __all__ = ["Times", "settle"]

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pyarrow as pa  # type: ignore[import-untyped]
+
 from taximeter_collector.bill import Register, SpanLinks, Superseded
 from taximeter_collector.journal import Source
 from taximeter_collector.lake import Lake

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -15,13 +17,22 @@ from taximeter_collector.land.rows import named, source_columns, table_of, whenc
 from taximeter_collector.normalise.measures import measure_columns
 from taximeter_collector.normalise.understanding import Understood, understand
 
-__all__ = ["metric_rows"]
+__all__ = ["MetricRows", "metric_rows"]
 
 _TEMPORALITIES: list[str | None] = [None, "delta", "cumulative"]
 
 
-def metric_rows(metrics: Metrics, journal_id: str) -> tuple[pa.Table, int]:
-    """The rows, and how many of them had an absurd clock. Attributes that are message content are left out."""
+@dataclass(frozen=True, slots=True)
+class MetricRows:
+    """Rows; how many of them had an absurd clock; how many attributes are message content, and left out."""
+
+    rows: pa.Table
+    clamped: int
+    content_left_out: int
+
+
+def metric_rows(metrics: Metrics, journal_id: str) -> MetricRows:
+    """One for each data point."""
     times = settle(metrics.time_unix_nano, metrics.origin.received_unix_nano)
     none_failed = np.zeros(len(metrics), dtype=np.bool_)
     understood = understand("metric", metrics.name, metrics.attributes, metrics.sources, none_failed)
@@ -41,7 +52,8 @@ def metric_rows(metrics: Metrics, journal_id: str) -> tuple[pa.Table, int]:
         **_canonical_columns(metrics, understood),
         "attributes": _without_content(metrics.attributes, understood, understood.dialect).maps(),
     }
-    return table_of(METRICS, columns, len(metrics)), int(times.absurd.sum())
+    left_out = int((understood.content_of(metrics.attributes) > 0).sum())
+    return MetricRows(table_of(METRICS, columns, len(metrics)), int(times.absurd.sum()), left_out)
 
 
 def _nanoseconds(told: npt.NDArray[np.uint64]) -> pa.Array:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pyarrow as pa  # type: ignore[import-untyped]
+
 from taximeter_collector.land.stages import Batch
 from taximeter_collector.redact import Redaction
 from taximeter_collector.telemetry import metrics
@@ -45,6 +46,7 @@ class Readings:
                 add(metrics.CLAMPED, clamped, signal)
             add(metrics.DEAD_LETTERS, len(batch.refused))
             add(metrics.CONTENT_LEFT_OUT, batch.content_left_out)
+            add(metrics.SATURATED, batch.saturated)
         for table, count in rows.items():
             add(metrics.LANDED_ROWS, count, table)
         if corrections:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
+
 from taximeter_collector.decode.records import Origin, Sources, by_number, said
 from taximeter_collector.lake.schema import LakeTable
 from taximeter_collector.land.clock import Times
@@ -71,7 +72,10 @@ def named(codes: npt.NDArray[np.int32], names: list[str | None]) -> pa.Dictionar
 
 
 def table_of(table: LakeTable, columns: dict[str, pa.Array], rows: int) -> pa.Table:
-    """The table's columns in their order; NULL where there is none. Texts may be dictionaries."""
+    """The table's columns in their order; NULL where there is none. Texts may be dictionaries.
+
+    ValueError where a row lacks what every row of the table has.
+    """
     arrays, fields = [], []
     for column in table.columns:
         array = columns.get(column.name)
@@ -79,6 +83,8 @@ def table_of(table: LakeTable, columns: dict[str, pa.Array], rows: int) -> pa.Ta
             array = pa.nulls(rows, column.type)
         elif not pa.types.is_dictionary(array.type) and array.type != column.type:
             array = array.cast(column.type)
+        if column.always and array.null_count:
+            raise ValueError(f"{array.null_count} records without a {column.name}")
         arrays.append(array)
         fields.append(pa.field(column.name, array.type, not column.always))
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))

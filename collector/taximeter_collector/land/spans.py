@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
+
 from taximeter_collector.decode.attributes import Attributes
 from taximeter_collector.decode.spans import Events, Links, Spans
 from taximeter_collector.lake.schema import EVENTS, LINKS, SPANS

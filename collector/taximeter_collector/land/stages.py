@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
+
 from taximeter_collector.bill import SpanLinks
 from taximeter_collector.decode import Attributes, Logs, Spans, decode_logs, decode_metrics, decode_spans
 from taximeter_collector.journal import Record, Signal
@@ -55,6 +56,8 @@ class Batch:
     clamped: Counter[str] = field(default_factory=Counter)
     """Of those: whose clock was absurd."""
     content_left_out: int = 0
+    saturated: int = 0
+    """Counts of values that are larger than the lake can hold."""
 
     def add(self, table: str, rows: pa.Table | None) -> None:
         """More rows."""
@@ -172,10 +175,12 @@ class Stages:
         with self._stage("redact"):
             metrics = self._redaction.metrics(metrics)
         with self._stage("arrange"):
-            rows, clamped = metric_rows(metrics, self._journal_id)
-            batch.add("metrics", rows)
-        batch.items["metrics"] += rows.num_rows
-        batch.clamped["metrics"] += clamped
+            points = metric_rows(metrics, self._journal_id)
+            batch.add("metrics", points.rows)
+        batch.items["metrics"] += points.rows.num_rows
+        batch.clamped["metrics"] += points.clamped
+        batch.content_left_out += points.content_left_out
+        batch.saturated += metrics.saturated
 
     def _facts(
         self, times: dict[str, pa.Array], ids: dict[str, pa.Array], of: Spans | Logs, understood: Understood
@@ -212,3 +217,4 @@ def _merge(batch: Batch, more: Batch) -> None:
     batch.items += more.items
     batch.clamped += more.clamped
     batch.content_left_out += more.content_left_out
+    batch.saturated += more.saturated

@@ -155,6 +155,12 @@ CLAMPED = Metric(
 CONTENT_LEFT_OUT = Metric(
     "taximeter.lander.content_left_out", "counter", "{value}", "Content that was sent and not kept (land.content)."
 )
+SATURATED = Metric(
+    "taximeter.lander.saturated_counts",
+    "counter",
+    "{value}",
+    "Counts in distributions that are beyond 2^63 - 1, which is what stands there instead.",
+)
 REDACTION_PASSED = Metric(
     "taximeter.lander.redaction_passed_items",
     "counter",
