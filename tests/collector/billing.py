@@ -42,7 +42,7 @@ class Call:
     dialect: str = "otel"
     at: int = NOON
     day: dt.date = DAY
-    more: dict[str, Any] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def but(self, **changes: Any) -> Call:
         return replace(self, **changes)

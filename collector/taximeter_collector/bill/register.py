@@ -1,115 +1,239 @@
-"""The register: who has been billed for what."""
+"""The register: who has been billed for what.
+
+A derived index: the ledger itself is the truth. Whatever the register has lost is read from the lake again.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from taximeter_collector.bill.semantics import Outcome, View, decide
-from taximeter_collector.bill.settled import Settled, SpanLinks, Superseded
-from taximeter_collector.bill.views import AGGREGATE, LOG, MUTE, TELLS, VERDICT, Incoming, Views, incoming
+from taximeter_collector.bill.fingerprints import Keys
+from taximeter_collector.bill.gathering import Gathering, already_nested
+from taximeter_collector.bill.judging import judge
+from taximeter_collector.bill.kinds import (
+    ABOVE,
+    BLANK_BELOW,
+    BLANK_LOG,
+    LIKE,
+    RESPONSE,
+    SPAN,
+    TELLING_BELOW,
+    TELLING_LOG,
+    WAITS,
+    keyed,
+    likeness_of,
+    numbers_of,
+    span_values,
+)
+from taximeter_collector.bill.lineage import Lineage, Nodes, Walk
+from taximeter_collector.bill.outcomes import Outcomes
+from taximeter_collector.bill.rows import VIEW
+from taximeter_collector.bill.settled import Settled, SpanLinks
+from taximeter_collector.bill.store import Store
+from taximeter_collector.bill.views import LOG, MUTE, TELLS, Views, flag, incoming
 
 __all__ = ["Register"]
 
 Landed = Callable[[dt.date | None], Iterable[pa.RecordBatch]]
+Numbers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Table = npt.NDArray[Any]
 
 
 class Register:
-    def __init__(self) -> None:
-        self._journals: dict[str, int] = {}
-        self._views: list[View] = []
-        self._days: list[int] = []
-        self._seen: set[object] = set()
-        self._outcomes: list[Outcome] = []
-        self._parents: dict[int, int] = {}
-        self._before = (0, self._outcomes, self._parents)
+    """Opened by whoever lands; by one at a time."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._index = store.index
+        self._lineage = Lineage(store.index, store.views)
+        self._outcomes = Outcomes(store)
 
     @classmethod
     def open(cls, folder: Path, landed: Landed, *, remember_days: int = 400) -> Register:
-        register = cls()
+        """With what is on disk, and what the lake has beyond that."""
+        store = Store.open(folder)
+        register = cls(store)
         for batch in landed(None):
             register.settle(pa.table(batch), SpanLinks.join([]))
         register.commit()
         return register
 
     def settle(self, calls: pa.Table, spans: SpanLinks) -> Settled:
-        table = pa.Table.from_batches([calls]) if isinstance(calls, pa.RecordBatch) else calls
-        got = incoming(table, self._journals)
-        self._parents = dict(self._parents)
-        for key, parent in zip(spans.span, spans.parent, strict=True):
-            if parent and key:
-                self._parents.setdefault(int(key), int(parent))
-        first = len(self._views)
-        rows = self._remember(got)
-        old = self._outcomes
-        self._outcomes = decide(self._views, self._parents)
-        superseded = [self._superseded(at) for at in range(first) if old[at] != self._outcomes[at]]
-        mine = [self._outcomes[at] if at is not None else Outcome(False, "retransmitted") for at in rows]
-        return Settled(
-            pa.array([each.billable for each in mine], pa.bool_()),
-            pa.array([each.because for each in mine], pa.string()).dictionary_encode(),
-            pa.array([self._name(each) for each in mine], pa.string()),
-            pa.array(got.view_rank),
-            superseded,
-        )
+        """Say for each of the calls whether it is billed, and what is no longer true of earlier ones."""
+        got = incoming(calls, self._store.journals, self._store.verdicts)
+        views = got.views
+        live = np.flatnonzero((self._store.is_new(views)) & ~flag(views.flags, MUTE))
+        first = len(self._store.views)
+        number, fresh = self._recognised(views, live, first)
+        numbers = first + np.arange(len(fresh))
+        rows = packed(views.take(fresh), got.verdict_code[fresh])
+        self._store.views.add(rows)
+        self._compare(rows, numbers, spans)
+        again = np.flatnonzero(number >= 0)
+        again = again[~np.isin(again, fresh, assume_unique=True)]
+        self._outcomes.repeated(views, again, number[again])
+        number[fresh] = numbers
+        self._store.cover(views)
+        return self._outcomes.settled(got, number, again)
+
+    @property
+    def resident_bytes(self) -> int:
+        """What it holds in memory, but for what is mapped from files."""
+        return self._store.resident_bytes + self._lineage.resident_bytes
 
     def commit(self) -> None:
-        self._before = (len(self._views), self._outcomes, self._parents)
+        """Remember what was settled: the lake has it."""
+        self._store.commit()
 
     def abandon(self) -> None:
-        count, self._outcomes, self._parents = self._before
-        for view in self._views[count:]:
-            self._seen.discard(view.identity)
-        del self._views[count:], self._days[count:]
+        """Forget what was settled since the last commit: the lake does not have it."""
+        self._store.abandon()
 
-    def _remember(self, got: Incoming) -> list[int | None]:
-        rows: list[int | None] = []
-        verdicts = got.verdict.to_pylist()
-        for at, view in enumerate(_plain(got.views, verdicts)):
-            if view.identity in self._seen:
-                rows.append(None)
-                continue
-            rows.append(len(self._views))
-            self._seen.add(view.identity)
-            self._views.append(view)
-            self._days.append(int(got.views.day[at]))
-            parent = int(got.views.parent[at])
-            if not view.log and view.span and parent:
-                self._parents.setdefault(view.span, parent)  # type: ignore[arg-type]
-        return rows
+    def _recognised(self, views: Views, live: Numbers, first: int) -> tuple[Numbers, Numbers]:
+        """For each row the number of the view that it repeats, or -1; and the rows that repeat none, in order."""
+        number = np.full(len(views), -1, np.int64)
+        likeness = views.likeness[live]
+        order = np.argsort(likeness)
+        ordered = likeness[order]
+        begins = np.concatenate(([True], ordered[1:] != ordered[:-1])) if len(order) else np.zeros(0, np.bool_)
+        starts = np.flatnonzero(begins)
+        unique = live if len(starts) == len(live) else live[np.sort(np.minimum.reduceat(order, starts))]
+        known = self._known(views, unique)
+        fresh = unique[known < 0]
+        if len(unique) == len(live):
+            number[live] = known
+            return number, fresh
+        of_unique = np.where(known < 0, first + np.cumsum(known < 0) - 1, known)
+        place = np.searchsorted(unique, live[np.minimum.reduceat(order, starts)])
+        number[live[order]] = of_unique[place][np.cumsum(begins) - 1]
+        return number, fresh
 
-    def _superseded(self, at: int) -> Superseded:
-        journal, position, item = self._views[at].identity  # type: ignore[misc]
-        outcome = self._outcomes[at]
-        date = dt.date(1970, 1, 1) + dt.timedelta(self._days[at])
-        return Superseded(date, list(self._journals)[journal], position, item, outcome.because, self._name(outcome))
+    def _known(self, views: Views, rows: Numbers) -> Numbers:
+        """The numbers of views that agree with these in everything, or -1."""
+        found = np.full(len(rows), -1, np.int64)
+        likeness, span = views.likeness[rows], views.span[rows]
+        loose = flag(views.flags[rows], LOG) | (span == 0)
+        which, values = self._index.find(keyed(SPAN, np.where(loose, np.uint64(0), span)))
+        same = likeness_of(values) == likeness_of(likeness[which])
+        found[which[same]] = numbers_of(values[same])
+        if loose.any():
+            which, values = self._index.find(keyed(LIKE, np.where(loose, likeness, np.uint64(0))))
+            found[which] = numbers_of(values)
+        return found
 
-    def _name(self, outcome: Outcome) -> str | None:
-        if outcome.billed_as is None:
-            return None
-        journal, position, item = outcome.billed_as  # type: ignore[misc]
-        return f"{list(self._journals)[journal]}/{position}.{item}"
+    def _compare(self, rows: Table, numbers: Numbers, spans: SpanLinks) -> None:
+        """Settle new views, with all that they have to do with."""
+        landed = len(self._store.views) - len(rows)
+        log = flag(rows["flags"], LOG)
+        own = ~log & (rows["span"] != 0)
+        nodes = Nodes.of(spans.span, spans.parent, rows["span"][own], rows["parent"][own])
+        walk = self._walk(rows, numbers, nodes)
+        concerned = self._shared(rows, log)
+        pulled = self._pulled(walk, nodes)
+        of_fresh = walk.below - landed
+        concerned[of_fresh[pulled & (of_fresh >= 0)]] = True
+        concerned |= own & np.isin(rows["span"], walk.call)
+        more = walk.below[pulled & (of_fresh < 0)]
+        above = numbers_of(self._index.find(keyed(SPAN, np.unique(walk.call[pulled])))[1])
+        if concerned.any() or len(more):
+            gathering = Gathering(self._index, self._store.views)
+            gathering.over.append(walk.call)
+            gathering.under.append(walk.below)
+            gathering.gather(numbers[concerned], rows[concerned], np.concatenate([more, above]))
+            preferred = self._outcomes.preferred(gathering.numbers, gathering.views, landed)
+            judgement = judge(gathering.views, preferred, *gathering.pairs())
+            self._outcomes.judged(gathering.numbers, gathering.views, judgement, landed)
+        self._outcomes.verdicts(numbers[~concerned], rows[~concerned])
+        self._enter(rows, numbers, log, walk)
+        self._lineage.notice(nodes)
 
-
-def _plain(views: Views, verdicts: list[str | None]) -> list[View]:
-    found = []
-    for at in range(len(views)):
-        flags = int(views.flags[at])
-        found.append(
-            View(
-                identity=(int(views.journal[at]), int(views.position[at]), int(views.item[at])),
-                span=int(views.span[at]) or None,
-                response_id=int(views.response[at]) or None,
-                log=bool(flags & LOG),
-                tells=bool(flags & TELLS),
-                total=bool(flags & AGGREGATE),
-                failed=bool(flags & MUTE) and not flags & VERDICT,
-                verdict=verdicts[at],
-                quality=(int(views.quality[at]), int(views.cost[at]), int(views.bill[at])),
-                likeness=int(views.likeness[at]),
-            )
+    def _walk(self, rows: Table, numbers: Numbers, nodes: Nodes) -> Walk:
+        """What the new views are below, and those that waited for a span that is here now."""
+        waited, start = self._lineage.resumed(nodes)
+        former = self._store.views.take(waited)
+        log = flag(np.concatenate([rows["flags"], former["flags"]]), LOG)
+        walk = self._lineage.walk(
+            np.concatenate([numbers, waited]),
+            np.concatenate([rows["span"], former["span"]]),
+            log,
+            np.concatenate([rows["parent"], start]),
+            nodes,
         )
-    return found
+        spans = np.where(flag(rows["flags"], LOG), np.uint64(0), rows["span"])
+        which, values = self._index.find(keyed(SPAN, spans))
+        through, inherited = self._index.find(keyed(ABOVE, numbers_of(values)))
+        walk.below = np.concatenate([walk.below, numbers[which[through]]])
+        walk.call = np.concatenate([walk.call, inherited])
+        return walk
+
+    def _shared(self, rows: Table, log: Mask) -> Mask:
+        """Which of the new views have a response or a span in common with another one."""
+        found = _repeated(rows["response"]) | _repeated(rows["span"])
+        for kind, keys in (
+            (RESPONSE, rows["response"]),
+            (SPAN, rows["span"]),
+            (TELLING_LOG, np.where(log, np.uint64(0), rows["span"])),
+            (BLANK_LOG, np.where(log, np.uint64(0), rows["span"])),
+        ):
+            found[self._index.find(keyed(kind, keys), 1)[0]] = True
+        return found
+
+    def _pulled(self, walk: Walk, nodes: Nodes) -> Mask:
+        """Where what is below a call can change anything: the call is new, or nothing was below it before."""
+        which, values = self._index.find(keyed(SPAN, walk.call), 1)
+        total = np.zeros(len(walk.call), np.bool_)
+        total[which] = (self._store.views.take(numbers_of(values))["flags"] & 4) != 0
+        here, at = nodes.find(walk.call)
+        if len(nodes.span):
+            here &= nodes.is_call[at]
+        return here | ~already_nested(self._index, walk.call, total)
+
+    def _enter(self, rows: Table, numbers: Numbers, log: Mask, walk: Walk) -> None:
+        """What later views find these by."""
+        who, tells = numbers.astype(np.uint64), flag(rows["flags"], TELLS)
+        own = ~log & (rows["span"] != 0)
+        below = flag(self._store.views.take(walk.below)["flags"], TELLS)
+        entries = [
+            (keyed(RESPONSE, rows["response"]), who),
+            (keyed(SPAN, rows["span"][own]), span_values(numbers[own], rows["likeness"][own])),
+            (keyed(LIKE, rows["likeness"][~own]), who[~own]),
+            (keyed(TELLING_LOG, rows["span"][log & tells]), who[log & tells]),
+            (keyed(BLANK_LOG, rows["span"][log & ~tells]), who[log & ~tells]),
+            (keyed(TELLING_BELOW, walk.call[below]), walk.below[below].astype(np.uint64)),
+            (keyed(BLANK_BELOW, walk.call[~below]), walk.below[~below].astype(np.uint64)),
+            (keyed(ABOVE, walk.below), walk.call),
+            (keyed(WAITS, walk.unknown), walk.waiting.astype(np.uint64)),
+            *self._outcomes.entries(),
+        ]
+        keys = np.concatenate([each for each, _ in entries])
+        values = np.concatenate([each for _, each in entries])
+        named = keys != 0
+        self._index.add(*((keys, values) if named.all() else (keys[named], values[named])))
+
+
+def packed(views: Views, verdict: npt.NDArray[np.uint8]) -> Table:
+    """Views as they are kept."""
+    rows = np.zeros(len(views), VIEW)
+    for name in VIEW.names or ():
+        if name == "verdict":
+            rows[name] = verdict
+        elif name != "unused":
+            rows[name] = getattr(views, name)
+    return rows
+
+
+def _repeated(keys: Keys) -> Mask:
+    """Where a key is there more than once."""
+    ordered = np.sort(keys)
+    again = ordered[1:][(ordered[1:] == ordered[:-1]) & (ordered[1:] != 0)]
+    if not len(again):
+        return np.zeros(len(keys), np.bool_)
+    return np.isin(keys, again)

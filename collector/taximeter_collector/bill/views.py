@@ -106,12 +106,15 @@ class Incoming:
     views: Views
     view_rank: npt.NDArray[np.int32]
     """What the ledger keeps of rank, verdict and being a total."""
-    verdict: pa.Array
-    """Texts, dictionary encoded."""
+    verdict_code: npt.NDArray[np.uint8]
+    """Which of the verdicts that the register knows; 0 also if there is none."""
 
 
-def incoming(calls: pa.Table, journals: dict[str, int]) -> Incoming:
-    """The views of a table of calls, new ones or those of the lake; `journals` grows with what is met for the first time."""
+def incoming(calls: pa.Table, journals: dict[str, int], verdicts: dict[str, int]) -> Incoming:
+    """The views of a table of calls, new ones or those of the lake.
+
+    `journals` and `verdicts` grow by what is met for the first time.
+    """
     table = _Table(calls)
     usage = _Usage.of(table)
     verdict = table.dictionary("verdict") if "verdict" in table else _former_verdict(table)
@@ -149,7 +152,7 @@ def incoming(calls: pa.Table, journals: dict[str, int]) -> Incoming:
     )
     views.likeness = _likeness(table, views, names)
     view_rank = (rank << _RANK_BITS) | (has_verdict << 1) | aggregate
-    return Incoming(views, view_rank.astype(np.int32), verdict)
+    return Incoming(views, view_rank.astype(np.int32), numbered(verdict, verdicts).astype(np.uint8))
 
 
 _IDS = (("trace_id", 32), ("span_id", 16), ("parent_span_id", 16))
@@ -168,18 +171,19 @@ def _quality(usage: _Usage, log: Flags, aggregate: Flags, rank: Ints) -> Keys:
 
 def _likeness(table: _Table, views: Views, names: Keys) -> Keys:
     """Of a span: the span, and what it says. Of what has no span of its own: all by which two events differ."""
-    hashes = joined(joined(views.span, views.parent), views.response)
-    hashes = joined(joined(hashes, views.quality), views.bill)
-    hashes = joined(hashes, (views.flags & np.uint8(~(NESTED_BEFORE | BILLED_BEFORE) & 0xFF)).astype(np.uint64))
+    said = views.flags & np.uint8(~(NESTED_BEFORE | BILLED_BEFORE) & 0xFF)
+    hashes = joined(said.astype(np.uint64), views.span)
+    for more in (views.parent, views.response, views.quality, views.bill):
+        hashes = joined(hashes, more)
     loose = np.flatnonzero(flag(views.flags, LOG) | (views.span == 0))
     if len(loose):
         some = table.take(loose)
-        more = joined(hashes[loose], names[loose])
+        apart = joined(hashes[loose], names[loose])
         for name in ("trace_id", "dialect", *_TOLD_APART_BY):
-            more = joined(more, dictionary_fingerprints(some.column(name, pa.string())))
-        more = joined(more, some.integers("start_unix_nano", 0).view(np.uint64))
+            apart = joined(apart, dictionary_fingerprints(some.column(name, pa.string())))
+        apart = joined(apart, some.integers("start_unix_nano", 0).view(np.uint64))
         duration = some.column("duration_ms", pa.float64()).cast(pa.float64()).fill_null(-1.0)
-        hashes[loose] = joined(more, duration.to_numpy(zero_copy_only=False).view(np.uint64))
+        hashes[loose] = joined(apart, duration.to_numpy(zero_copy_only=False).view(np.uint64))
     hashes[hashes == 0] = 1
     return hashes
 
@@ -301,8 +305,11 @@ class _Table:
         return np.asarray(column.cast(pa.int32()).to_numpy(zero_copy_only=False))
 
     def journals(self, known: dict[str, int]) -> npt.NDArray[np.int32]:
-        column = self.dictionary("journal_id")
-        codes = [known.setdefault(name, len(known)) for name in column.dictionary.to_pylist()]
-        return (
-            np.array(codes, np.int32)[column.indices.to_numpy(zero_copy_only=False)] if codes else np.zeros(0, np.int32)
-        )
+        return numbered(self.dictionary("journal_id"), known)
+
+
+def numbered(texts: pa.DictionaryArray, known: dict[str, int]) -> npt.NDArray[np.int32]:
+    """The number of each text, 0 for null; texts that are new get the next ones."""
+    indices = texts.indices.fill_null(0) if texts.null_count else texts.indices
+    codes = np.array([known.setdefault(text, len(known)) for text in texts.dictionary.to_pylist()] or [0], np.int32)
+    return codes[indices.to_numpy(zero_copy_only=False)]
