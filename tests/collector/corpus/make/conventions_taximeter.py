@@ -7,8 +7,8 @@ import os
 import taximeter
 
 from tests.collector.corpus.make import asking
+from tests.collector.corpus.make.botocore_bedrock import MODEL, SAID, bedrock
 from tests.collector.corpus.make.capture import Corpus
-from tests.collector.corpus.make.conventions_botocore import MODEL, SAID, bedrock
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ def bedrock(url: str) -> Any:
 def main() -> None:
     from opentelemetry.instrumentation.botocore import BotocoreInstrumentor
 
-    with Corpus("conventions", "opentelemetry-instrumentation-botocore", "boto3") as corpus:
+    with Corpus("botocore", "opentelemetry-instrumentation-botocore", "boto3") as corpus:
         BotocoreInstrumentor().instrument()
         client = bedrock(corpus.loopback.url)
         body = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 64, "messages": SAID}
