@@ -14,6 +14,8 @@ _TOTAL = "gen_ai.aggregated_usage"
 def _adjust(view: View) -> None:
     """Only a streamed answer has a first chunk; whether one was asked for is not told otherwise."""
     view.set("stream", True, view.told("ttft_ms"))
+    for name, operation in (("agent run", "invoke_agent"), ("running tool", "execute_tool")):  # before there was a word
+        view.set("operation", operation, view.named(name) & ~view.told("operation"))
 
 
 def _detail(*names: str) -> list[Key]:
@@ -45,7 +47,6 @@ DIALECT = Dialect(
         "ttft_ms": [Scaled("gen_ai.client.operation.time_to_first_chunk", 1000)],
         "reported_cost_usd": ["operation.cost"],
     },
-    by_name={"agent run": "invoke_agent", "running tool": "execute_tool"},
     providers={"google-cloud": "gcp.vertex_ai"},
     rank=10,
     content={
