@@ -12,6 +12,7 @@ from taximeter.instrumentor import TaximeterInstrumentor
 from taximeter_collector.configuration import keys
 from taximeter_collector.telemetry import metrics
 
+from tests.collector.corpus.overview import written
 from tests.conftest import Telemetry
 
 ROOT = Path(__file__).parents[1]
@@ -83,3 +84,8 @@ def test_the_dialect_in_the_documentation_is_one() -> None:
     dialect.read(call, {"thought_id": "t", "spent": {"read": 3, "written": 4}}, Frame(b""))
     assert (call.model, call.response_id, call.usage.input_tokens) == ("m", "t", 3)
     assert dialects.__name__ == "taximeter.dialects"
+
+
+def test_the_corpus_is_documented_as_it_is() -> None:
+    """`python tests/collector/corpus/overview.py` writes the table anew."""
+    assert (ROOT / "docs/normalising.md").read_text() == written()
