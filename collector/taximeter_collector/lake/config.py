@@ -26,7 +26,11 @@ class LakeConfig:
         duration, "1m", "How often the lake is tidied: files merged, old days dropped, the log trimmed.", at_least=1
     )
     grace_s: float = setting(
-        duration, "10m", "How long a file that was replaced is kept for queries that are reading it.", at_least=1
+        duration,
+        "10m",
+        "How long a file that was replaced is kept for queries that are reading it.",
+        at_least=0,
+        at_most=12 * 3600,  # the log remembers replaced files for a day
     )
     calls_max_age_s: float = setting(duration, _FOR_EVER, "How long days of `calls` are kept; 0 is for ever.")
     calls_max_size: int = setting(size, _NO_LIMIT, "How much of `calls` is kept; 0 is no limit.")

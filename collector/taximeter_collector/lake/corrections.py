@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from taximeter_collector.lake.log import ActiveFile
 from taximeter_collector.lake.parquet import DataFile, Written
-from taximeter_collector.lake.reading import read_row_group
+from taximeter_collector.lake.reading import open_file, read_row_group
+from taximeter_collector.lake.schema import CALLS
 
 __all__ = ["Superseded", "concerned", "corrected"]
 
@@ -68,7 +68,7 @@ def corrected(
 
     There is no new file if there was nothing to change: all of it may have been done before, and replayed.
     """
-    with pq.ParquetFile(path) as source:
+    with open_file(path, CALLS) as source:
         hits = _find(source, wanted)
         found = [one for rows in hits.values() for _, one in rows]
         if not any(_changes(source, group, rows) for group, rows in hits.items()):

@@ -28,7 +28,7 @@ class NewerSchema(LakeError):
     """A table was written by a later Taximeter."""
 
 
-_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+_OS_ERROR = re.compile(r"(?:\(os error |\[errno )(\d+)[)\]]")  # as Rust says it, and as Arrow does
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 

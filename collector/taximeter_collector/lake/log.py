@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -37,8 +38,9 @@ class ActiveFile:
     bytes: int
     first_position: int
     last_position: int
-    first_time: Any
+    first_unix_nano: int
     journals: tuple[str, str]
+    modified_unix_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,10 @@ class DeltaLog:
         """The version that we have seen."""
         return int(self._table.version())
 
+    def refuse_newer(self) -> None:
+        """NewerSchema if a later Taximeter has been at it."""
+        refuse_newer(self.folder, self._table)
+
     def position(self, journal: str) -> int:
         """Up to which position rows of a journal have landed; -1 if none."""
         with reaching(self.folder):
@@ -94,7 +100,7 @@ class DeltaLog:
             return pa.table(self._table.get_add_actions(flatten=True))
 
     def _rows_of(self, found: pa.Table) -> Iterator[ActiveFile]:
-        time_column = statistics_columns(self.table)[0]
+        time_column = statistics_columns(self.table)[1]
         names = [
             "path",
             "partition.date",
@@ -105,11 +111,12 @@ class DeltaLog:
             f"min.{time_column}",
             "min.journal_id",
             "max.journal_id",
+            "modification_time",
         ]
         missing = pa.nulls(found.num_rows)
         columns = [(found[name] if name in found.column_names else missing).to_pylist() for name in names]
-        rows = sorted(zip(*columns, strict=True), key=lambda row: (row[1], row[6] is not None, row[6] or 0, row[0]))
-        for path, day, records, size, first, last, begin, lowest, highest in rows:
+        rows = sorted(zip(*columns, strict=True), key=lambda row: (row[1], row[6] or 0, row[0]))
+        for path, day, records, size, first, last, begin, lowest, highest, modified in rows:
             yield ActiveFile(
                 path,
                 day,
@@ -117,8 +124,9 @@ class DeltaLog:
                 size,
                 -1 if first is None else first,
                 (1 << 63) - 1 if last is None else last,
-                begin,
+                begin or 0,
                 (lowest or "", highest or "\U0010ffff"),
+                modified,
             )
 
     def commit(
@@ -154,7 +162,7 @@ class DeltaLog:
             with reaching(self.folder):
                 raise error
         self.refresh()
-        refuse_newer(self.folder, self._table)
+        self.refuse_newer()
         if journal and self.position(journal) not in (expected, position):
             raise LakeError(f"{self.folder}: another process lands the journal {journal}")
 
@@ -193,6 +201,15 @@ class DeltaLog:
                 self._load()
         except LakeError:
             self._opened_at = self.version  # not at every commit
+
+    @property
+    def commits_since_checkpoint(self) -> int:
+        """How many versions a reader has to read one by one."""
+        hint = self._log_folder / "_last_checkpoint"
+        try:
+            return self.version - int(json.loads(hint.read_bytes())["version"])
+        except FileNotFoundError:
+            return self.version + 1
 
     def trim(self) -> None:
         """Delete what the log has before its last checkpoint, but for the last hour."""

@@ -10,11 +10,26 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from taximeter_collector.lake.log import ActiveFile
+from taximeter_collector.lake.parquet import IDS
 from taximeter_collector.lake.schema import TABLES, LakeTable
 
-__all__ = ["read_file", "read_row_group"]
+__all__ = ["open_file", "read_file", "read_row_group", "row_group_bounds"]
 
 _BATCH_ROWS = 1 << 16
+_LONG = ("value", "body")  # texts that hardly ever repeat
+
+
+def open_file(path: Path, table: LakeTable) -> Any:
+    """A file whose texts are read as dictionaries, as they are in it."""
+    texts = [column.name for column in table.columns if pa.types.is_string(column.type) and column.name not in IDS]
+    return pq.ParquetFile(path, read_dictionary=[name for name in texts if name not in _LONG])
+
+
+def row_group_bounds(source: Any, column: str) -> list[int]:
+    """The smallest value of a column in each row group."""
+    metadata = source.metadata
+    (index,) = (n for n in range(metadata.num_columns) if metadata.schema.column(n).path == column)
+    return [metadata.row_group(n).column(index).statistics.min for n in range(metadata.num_row_groups)]
 
 
 def read_row_group(source: Any, table: str, group: int) -> pa.Table:

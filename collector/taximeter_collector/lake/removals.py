@@ -24,7 +24,8 @@ def removals(log_folder: Path) -> Iterator[tuple[str, int]]:
 
 
 def _in_checkpoint(file: Path) -> Iterator[tuple[str, int]]:
-    removes = pq.read_table(file, columns=["remove.path", "remove.deletionTimestamp"])["remove"]
+    with pq.ParquetFile(file) as checkpoint:
+        removes = checkpoint.read(columns=["remove.path", "remove.deletionTimestamp"])["remove"]
     found = removes.combine_chunks().drop_null()
     yield from zip(found.field("path").to_pylist(), found.field("deletionTimestamp").to_pylist(), strict=True)
 

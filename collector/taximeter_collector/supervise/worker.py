@@ -27,6 +27,7 @@ RELOAD = b"r"
 WORKERS = {
     "receiver": "taximeter_collector.receive.process",
     "lander": "taximeter_collector.land.process",
+    "keeper": "taximeter_collector.lake.keeper",
     "telemetry": "taximeter_collector.telemetry.process",
 }
 

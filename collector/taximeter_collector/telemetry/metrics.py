@@ -192,6 +192,21 @@ PROCESS_RESTARTS = Metric(
     ("process",),
 )
 
+LAKE_FILES = Metric("taximeter.lake.files", "gauge", "{file}", "Data files that a query reads, by table.", ("table",))
+LAKE_ROWS = Metric("taximeter.lake.rows", "gauge", "{row}", "Rows, by table.", ("table",))
+LAKE_SIZE = Metric(
+    "taximeter.lake.size", "gauge", "By", "What the data files take of the disk, without replaced ones.", ("table",)
+)
+LAKE_MERGED_FILES = Metric(
+    "taximeter.lake.merged_files", "counter", "{file}", "Small files that were merged into larger ones.", ("table",)
+)
+LAKE_DROPPED_DAYS = Metric(
+    "taximeter.lake.dropped_days", "counter", "{day}", "Days that were dropped: too old, or too much.", ("table",)
+)
+LAKE_UPKEEP_FAILURES = Metric(
+    "taximeter.lake.upkeep_failures", "counter", "{failure}", "What upkeep could not do; the log says why."
+)
+
 ALL = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
 BY_NAME = {metric.name: metric for metric in ALL}
 
