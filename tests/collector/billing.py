@@ -141,16 +141,31 @@ class Ledger:
         """As after a crash: nobody says goodbye."""
         self.register = self._open()
 
-    def land(self, *calls: Call, others: Iterable[Link] = (), remember: bool = True) -> list[Row]:
-        """Land calls in one commit, as one request. If it is not remembered, the collector dies after the commit."""
-        self._position += 1
-        identities = [("j", self._position, item) for item in range(len(calls))]
-        batch = table(calls, identities)
-        settled = self.register.settle(batch, links(calls, others))
-        self.append(calls, identities, settled)
-        if remember:
-            self.register.commit()
+    def land(self, *calls: Call, others: Iterable[Link] = (), crash: bool = False) -> list[Row]:
+        """Land calls in one commit, as one request.
+
+        In a crash the collector dies between the lake's commit and the register's; the lake tells the next one of the
+        rows, and they are handed to it again, because the cursor has not moved.
+        """
+        identities = self.next_identities(calls)
+        batch, spans = table(calls, identities), links(calls, others)
+        self.append(calls, identities, self.register.settle(batch, spans))
+        if crash:
+            self.reopen()
+            self.append(calls, identities, self.register.settle(batch, spans))
+        self.register.commit()
         return [self.rows[identity] for identity in identities]
+
+    def fail_to_land(self, *calls: Call, others: Iterable[Link] = ()) -> None:
+        """The lake does not take the commit; the same will be read again, from the same place in the journal."""
+        identities = self.next_identities(calls)
+        self.register.settle(table(calls, identities), links(calls, others))
+        self.register.abandon()
+        self._position -= 1
+
+    def next_identities(self, calls: Sequence[Call]) -> list[Identity]:
+        self._position += 1
+        return [("j", self._position, item) for item in range(len(calls))]
 
     def append(self, calls: Sequence[Call], identities: Sequence[Identity], settled: Settled) -> None:
         for at, (call, identity) in enumerate(zip(calls, identities, strict=True)):

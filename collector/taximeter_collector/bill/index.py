@@ -34,8 +34,7 @@ class Index:
         self.checksums: dict[str, int] = {}
         self._memory: list[Run] = []
         self._pending: list[Run] = []
-        self._known = Membership()
-        self._make_room(0)
+        self._known = self._filter(len(self))
 
     def __len__(self) -> int:
         return sum(len(run) for run in self._runs)
@@ -64,7 +63,7 @@ class Index:
             return _NOTHING
         may = may[np.argsort(keys[may])]
         asked = keys[may]
-        found, values = [], []
+        found, values = [_NOTHING[0]], [_NOTHING[1]]
         for run in self._runs:
             which, places = run.find(asked, limit)
             found.append(may[which])
@@ -87,13 +86,18 @@ class Index:
         self._pending = []
 
     @property
+    def in_memory(self) -> int:
+        """Entries that are not on disk yet."""
+        return sum(map(len, self._memory))
+
+    @property
     def is_full(self) -> bool:
         """Whether what is in memory should go to disk."""
-        return sum(map(len, self._memory)) >= _MOST_IN_MEMORY
+        return self.in_memory >= _MOST_IN_MEMORY
 
     def spill(self, number: int) -> list[Path]:
         """Write what is in memory to disk, merged with what is there and not much larger. Returns files of no more use."""
-        size, kept = sum(map(len, self._memory)), list(self.disk)
+        size, kept = self.in_memory, list(self.disk)
         joining: list[Run] = []
         while kept and len(kept[-1]) < _RATIO * size:
             size += len(kept[-1])
@@ -105,11 +109,13 @@ class Index:
         return [run.path for run in joining if run.path]
 
     def _make_room(self, more: int) -> None:
-        """The filter grows by doubling, from the keys themselves."""
-        needed = len(self) + more
-        if needed <= self._known.room and needed:
-            return
-        self._known = Membership(needed)
+        """The filter grows by doubling."""
+        if len(self) + more > self._known.room:
+            self._known = self._filter(len(self) + more)
+
+    def _filter(self, room: int) -> Membership:
+        known = Membership(room)
         for run in self._runs:
             for start in range(0, len(run), _MOST_IN_MEMORY):
-                self._known.add(run.keys[start : start + _MOST_IN_MEMORY])
+                known.add(run.keys[start : start + _MOST_IN_MEMORY])
+        return known

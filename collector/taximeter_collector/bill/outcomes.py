@@ -46,11 +46,13 @@ class Outcomes:
         self._index = store.index
         self._entries: list[tuple[Keys, Keys]] = []
         self._superseded: list[Superseded] = []
+        self.recovering = False
 
     def preferred(self, numbers: Numbers, views: Table, landed: int) -> Numbers:
         """Of equal views, who is billed already stays so; a register that is rebuilt asks the lake."""
         code, _ = self.of(numbers)
-        return 2 * flag(views["flags"], BILLED_BEFORE) + ((numbers < landed) & (code == BILLED))
+        stays = ((numbers < landed) & (code == BILLED)).astype(np.int64)
+        return stays + 2 * flag(views["flags"], BILLED_BEFORE) if self.recovering else stays
 
     def of(self, numbers: Numbers) -> tuple[Codes, Numbers]:
         """What became of views: a code, and who is billed instead (themselves, if they are; -1 if nobody)."""
@@ -124,7 +126,7 @@ class Outcomes:
 
     def _correct(self, numbers: Numbers, code: Codes, target: Numbers) -> None:
         """Say so of rows that landed before: the views', and those that repeat them."""
-        if not len(numbers):
+        if not len(numbers) or self.recovering:
             return
         views = self._store.views.take(numbers)
         self._report(views, code, target, code == BILLED)

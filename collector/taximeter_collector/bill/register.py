@@ -6,7 +6,7 @@ A derived index: the ledger itself is the truth. Whatever the register has lost 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from taximeter_collector.bill.fingerprints import Keys
 from taximeter_collector.bill.gathering import Gathering, already_nested
-from taximeter_collector.bill.judging import judge
+from taximeter_collector.bill.judging import BILLED, judge
 from taximeter_collector.bill.kinds import (
     ABOVE,
     BLANK_BELOW,
@@ -34,6 +34,7 @@ from taximeter_collector.bill.kinds import (
 )
 from taximeter_collector.bill.lineage import Lineage, Nodes, Walk
 from taximeter_collector.bill.outcomes import Outcomes
+from taximeter_collector.bill.recovery import ROWS_AT_ONCE, Instead, instead_of, located
 from taximeter_collector.bill.rows import VIEW
 from taximeter_collector.bill.settled import Settled, SpanLinks
 from taximeter_collector.bill.store import Store
@@ -45,6 +46,8 @@ Landed = Callable[[dt.date | None], Iterable[pa.RecordBatch]]
 Numbers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Table = npt.NDArray[Any]
+_EPOCH = dt.date(1970, 1, 1)
+_EVER = dt.date.min
 
 
 class Register:
@@ -57,17 +60,70 @@ class Register:
         self._outcomes = Outcomes(store)
 
     @classmethod
-    def open(cls, folder: Path, landed: Landed, *, remember_days: int = 400) -> Register:
-        """With what is on disk, and what the lake has beyond that."""
-        store = Store.open(folder)
+    def open(
+        cls, folder: Path, landed: Landed, *, remember_days: int = 400, landed_to: Mapping[str, int] | None = None
+    ) -> Register:
+        """With what is on disk, and what the lake has beyond that.
+
+        `landed(date)` tells of the rows of `calls` from that date on, with the columns of `CALL_COLUMNS`. Calls are
+        remembered for about `remember_days` after their date: what is older is not read from the lake, and once it is
+        a third of what is on disk, all is read anew. `landed_to` says how far the lake has come, by journal: a register
+        that knows more has outlived its lake, and is read anew as well.
+        """
+        horizon = (dt.datetime.now(dt.UTC).date() - dt.timedelta(days=remember_days)) if remember_days else _EVER
+        store = Store.open(folder, landed_to)
+        if store.older_than((horizon - _EPOCH).days) * 3 > len(store.views):
+            store = Store.empty(folder)
         register = cls(store)
-        for batch in landed(None):
-            register.settle(pa.table(batch), SpanLinks.join([]))
-        register.commit()
+        since = None if store.since is None else _EPOCH + dt.timedelta(days=store.since)
+        first = horizon if since is None else max(since, horizon)
+        register._recover(landed(None if first == _EVER else first))
         return register
+
+    def _recover(self, batches: Iterable[pa.RecordBatch]) -> None:
+        """Settle what the lake has settled; nobody needs to be told."""
+        self._outcomes.recovering = True
+        known: list[Instead] = []
+        for batch in batches:
+            for start in range(0, batch.num_rows, ROWS_AT_ONCE):
+                self._store.recovering()
+                table = pa.table(batch.slice(start, ROWS_AT_ONCE))
+                _, number = self._settle(table, SpanLinks.join([]), cover=False)
+                known.append(instead_of(table, number, self._store.journals))
+                self._store.commit()
+        if known:
+            self._relate(np.concatenate([each for each, _ in known]), np.concatenate([each for _, each in known]))
+        self._outcomes.recovering = False
+        self._store.recovered()
+
+    def _relate(self, numbers: Numbers, billed: Keys) -> None:
+        """Enter what was nested or covered through spans that are no calls."""
+        instead = located(self._store.views, billed)
+        numbers, instead = numbers[instead >= 0], instead[instead >= 0]
+        for start in range(0, len(numbers), ROWS_AT_ONCE):
+            some, others = numbers[start : start + ROWS_AT_ONCE], instead[start : start + ROWS_AT_ONCE]
+            code, _ = self._outcomes.of(some)
+            some, others = some[code == BILLED], others[code == BILLED]
+            views, other_views = self._store.views.take(some), self._store.views.take(others)
+            covered = flag(other_views["flags"], TELLS) & ~flag(views["flags"], TELLS)
+            walk = Walk(
+                below=np.where(covered, some, others),
+                call=np.where(covered, other_views["span"], views["span"]),
+                waiting=np.zeros(0, np.int64),
+                unknown=np.zeros(0, np.uint64),
+            )
+            nothing = np.zeros(0, VIEW)
+            self._enter(nothing, np.zeros(0, np.int64), np.zeros(0, np.bool_), walk)
+            self._judge(nothing, np.zeros(0, np.int64), np.concatenate([some, others]), len(self._store.views), walk)
+            self._index.add(*_named(self._outcomes.entries()))
+            self._store.commit()
 
     def settle(self, calls: pa.Table, spans: SpanLinks) -> Settled:
         """Say for each of the calls whether it is billed, and what is no longer true of earlier ones."""
+        return self._settle(calls, spans, cover=True)[0]
+
+    def _settle(self, calls: pa.Table, spans: SpanLinks, *, cover: bool) -> tuple[Settled, Numbers]:
+        """What is said of the rows; and the numbers of the views that they are or repeat, -1 if that is none."""
         got = incoming(calls, self._store.journals, self._store.verdicts)
         views = got.views
         live = np.flatnonzero((self._store.is_new(views)) & ~flag(views.flags, MUTE))
@@ -81,8 +137,8 @@ class Register:
         again = again[~np.isin(again, fresh, assume_unique=True)]
         self._outcomes.repeated(views, again, number[again])
         number[fresh] = numbers
-        self._store.cover(views)
-        return self._outcomes.settled(got, number, again)
+        self._store.cover(views, at_once=cover)
+        return self._outcomes.settled(got, number, again), number
 
     @property
     def resident_bytes(self) -> int:
@@ -92,6 +148,10 @@ class Register:
     def commit(self) -> None:
         """Remember what was settled: the lake has it."""
         self._store.commit()
+
+    def compact(self) -> None:
+        """Bring what is in memory to disk. It happens by itself, too, whenever that has become much."""
+        self._store.spill()
 
     def abandon(self) -> None:
         """Forget what was settled since the last commit: the lake does not have it."""
@@ -144,16 +204,20 @@ class Register:
         more = walk.below[pulled & (of_fresh < 0)]
         above = numbers_of(self._index.find(keyed(SPAN, np.unique(walk.call[pulled])))[1])
         if concerned.any() or len(more):
-            gathering = Gathering(self._index, self._store.views)
-            gathering.over.append(walk.call)
-            gathering.under.append(walk.below)
-            gathering.gather(numbers[concerned], rows[concerned], np.concatenate([more, above]))
-            preferred = self._outcomes.preferred(gathering.numbers, gathering.views, landed)
-            judgement = judge(gathering.views, preferred, *gathering.pairs())
-            self._outcomes.judged(gathering.numbers, gathering.views, judgement, landed)
+            self._judge(rows[concerned], numbers[concerned], np.concatenate([more, above]), landed, walk)
         self._outcomes.verdicts(numbers[~concerned], rows[~concerned])
         self._enter(rows, numbers, log, walk)
         self._lineage.notice(nodes)
+
+    def _judge(self, rows: Table, numbers: Numbers, more: Numbers, landed: int, walk: Walk) -> None:
+        """Compare new views, and some that landed before, with all that belongs to them."""
+        gathering = Gathering(self._index, self._store.views)
+        gathering.over.append(walk.call)
+        gathering.under.append(walk.below)
+        gathering.gather(numbers, rows, more)
+        preferred = self._outcomes.preferred(gathering.numbers, gathering.views, landed)
+        judgement = judge(gathering.views, preferred, *gathering.pairs())
+        self._outcomes.judged(gathering.numbers, gathering.views, judgement, landed)
 
     def _walk(self, rows: Table, numbers: Numbers, nodes: Nodes) -> Walk:
         """What the new views are below, and those that waited for a span that is here now."""
@@ -213,10 +277,16 @@ class Register:
             (keyed(WAITS, walk.unknown), walk.waiting.astype(np.uint64)),
             *self._outcomes.entries(),
         ]
-        keys = np.concatenate([each for each, _ in entries])
-        values = np.concatenate([each for _, each in entries])
-        named = keys != 0
-        self._index.add(*((keys, values) if named.all() else (keys[named], values[named])))
+        self._index.add(*_named(entries))
+
+
+def _named(entries: list[tuple[Keys, Keys]]) -> tuple[Keys, Keys]:
+    """As one, without those that have no key."""
+    nothing = np.zeros(0, np.uint64)
+    keys = np.concatenate([nothing, *(each for each, _ in entries)])
+    values = np.concatenate([nothing, *(each for _, each in entries)])
+    named = keys != 0
+    return (keys, values) if named.all() else (keys[named], values[named])
 
 
 def packed(views: Views, verdict: npt.NDArray[np.uint8]) -> Table:

@@ -59,8 +59,9 @@ class Rows:
         taken = np.zeros(len(numbers), self._kind)
         file = numbers // self._per_file
         file[numbers >= self.committed] = -1
-        for each in np.unique(file).tolist():
-            where = np.flatnonzero(file == each)
+        only = len(file) > 0 and bool((file == file[0]).all())
+        for each in [int(file[0])] if only else np.unique(file).tolist():
+            where = slice(None) if only else np.flatnonzero(file == each)
             source = self._in_memory() if each < 0 else self._mapped(each)
             offset = self.committed if each < 0 else each * self._per_file
             taken[where] = source[numbers[where] - offset]
@@ -82,11 +83,11 @@ class Rows:
     def abandon(self) -> None:
         self._pending = []
 
-    def parts(self, field: str | None = None) -> list[Table]:
-        """All that is committed, a file at a time."""
+    def parts(self) -> list[Table]:
+        """All rows, a file at a time."""
         count = -(-self.committed // self._per_file)
         parts = [self._mapped(file)[: self.committed - file * self._per_file] for file in range(count)]
-        return parts if field is None else [part[field] for part in parts]
+        return [*parts, self._in_memory()]
 
     def verified(self) -> int:
         """The checksum of what is there."""
