@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-from taximeter_collector.normalise.dialect import At, Dialect, Each
+from taximeter_collector.normalise.dialect import At, Dialect, Each, Measure
 from taximeter_collector.normalise.dialects._texts import found
 from taximeter_collector.normalise.view import View
 
@@ -22,7 +22,13 @@ def _counted(name: str) -> Each:
 
 
 def _adjust(view: View) -> None:
-    """What LiteLLM answers from its own cache costs nothing. The number that it gives a call is no answer's id."""
+    """What LiteLLM answers from its own cache costs nothing. The number that it gives a call is no answer's id.
+
+    Its events have content, and nothing else that its spans do not have.
+    """
+    if view.signal == "log":
+        view.set("operation", "")
+        return
     view.never_billed("cache_hit", np.asarray(pc.equal(view.attribute("litellm.cache_hit"), "true").fill_null(False)))
     ours = pc.equal(view.texts("response_id"), view.attribute("litellm.call_id"))
     view.set("response_id", None, np.asarray(ours.fill_null(False)))
@@ -45,6 +51,17 @@ DIALECT = Dialect(
         "reported_cost_usd": ["litellm.cost.total", "gen_ai.cost.total_cost", At("hidden_params", "response_cost")],
         "stream": ["litellm.request.streaming", "llm.is_streaming"],
     },
+    operations={
+        **dict.fromkeys(("completion", "acompletion", "responses", "aresponses", "anthropic_messages"), "chat"),
+        "atext_completion": "text_completion",
+        "aembedding": "embeddings",
+        "arerank": "rerank",
+        "amoderation": "moderation",
+        "aimage_generation": "image_generation",
+        "atranscription": "transcription",
+        "aspeech": "speech",
+        "aocr": "ocr",
+    },
     by_name={"raw_gen_ai_request": "", "Received Proxy Server Request": ""},
     rank=5,
     # llm.PROVIDER.* is what was sent to a provider, and what came back.
@@ -58,5 +75,6 @@ DIALECT = Dialect(
         "gen_ai.tool.name": "",
         "message.content": "output",
     },
+    measures={"gen_ai.usage.cost": Measure("cost_usd")},
     adjust=_adjust,
 )

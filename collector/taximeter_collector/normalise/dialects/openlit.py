@@ -24,18 +24,19 @@ def _adjust(view: View) -> None:
     for name, provider in _PROVIDERS.items():
         view.set("provider", provider, _where(view.scope_name, f"{_SCOPE}{name}") & ~view.told("provider"))
     if view.signal == "span":
-        _name_models(view)
+        _read_names(view)
     beside = np.logical_or.reduce([_where(view.scope_name, f"{_SCOPE}{name}") for name in _BESIDE])
     cached = view.counts("cache_read_tokens") + view.counts("cache_write_tokens")
     if (beside & (cached > 0)).any():
         view.set("input_tokens", view.counts("input_tokens") + cached, beside & view.told("input_tokens"))
 
 
-def _name_models(view: View) -> None:
-    """The span of a call that failed has the model in its name only."""
-    model = pc.struct_field(pc.extract_regex(view.names, r"^(?:chat|embeddings) (?P<model>\S+)$"), "model")
-    unnamed = view.where("operation", "chat", "embeddings") & ~view.told("request_model")
-    view.set("request_model", model, unnamed & np.asarray(model.is_valid()))
+def _read_names(view: View) -> None:
+    """The span of a call that failed may have nothing but its name."""
+    parts = pc.extract_regex(view.names, r"^(?P<operation>chat|embeddings) (?P<model>\S+)$")
+    for field, part in (("operation", "operation"), ("request_model", "model")):
+        told = pc.struct_field(parts, part)
+        view.set(field, told, np.asarray(told.is_valid()) & ~view.told(field))
 
 
 def _take_back(view: View, field: str, where: Mask) -> None:
@@ -57,7 +58,6 @@ DIALECT = Dialect(
         "reported_cost_usd": ["gen_ai.usage.cost"],
         "stream": ["gen_ai.request.stream", "gen_ai.request.is_stream"],
     },
-    by_name={"chat *": "chat", "embeddings *": "embeddings"},
     input_may_exclude_cache=True,
     rank=15,
     content={
@@ -66,6 +66,9 @@ DIALECT = Dialect(
         "gen_ai.tool.output": "tool_output",
         "gen_ai.agent.instructions": "system",
     },
-    measures={"gen_ai.server.time_to_first_token": Measure("ttft_s")},
+    measures={
+        "gen_ai.usage.cost": Measure("cost_usd"),
+        "gen_ai.server.time_to_first_token": Measure("ttft_s"),
+    },
     adjust=_adjust,
 )
