@@ -34,12 +34,13 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 @contextmanager
 def reaching(folder: Path) -> Iterator[None]:
-    """What the disk or the Delta library says of a folder, as a LakeError."""
+    """What the disk, the Delta library or Arrow says of a folder, as a LakeError."""
     from deltalake.exceptions import DeltaError
+    from pyarrow import ArrowException  # type: ignore[import-untyped]
 
     try:
         yield
-    except (OSError, DeltaError) as error:
+    except (OSError, DeltaError, ArrowException) as error:
         reason = _reason(error)
         if reason is None:
             raise LakeError(f"{folder}: {_plain(error)}") from error
