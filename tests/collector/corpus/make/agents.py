@@ -1,0 +1,356 @@
+"""Coding agents, run without a terminal against a provider of ours; each sets up its own telemetry.
+
+    npm install @anthropic-ai/claude-code@2.1.197 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 \
+        @github/copilot@1.0.102 @qwen-code/qwen-code@0.15.10 opencode-ai@1.18.33
+    python -m tests.collector.corpus.make.agents node_modules [AGENT [CASE]]
+
+Each has a home of its own in a temporary folder, a key that is none, and no address but the loopback interface's. Long
+texts (their prompts and tools) are left out, and so is what is neither about calls, tools and prompts nor a measure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tests.collector.corpus.make.agent_provider import Script
+from tests.collector.corpus.make.capture import Loopback, Sink, scrubbed, store
+
+PROMPT = "How much is it? Then run echo."
+LONGEST = 240
+
+
+@dataclass(slots=True)
+class Place:
+    """Where an agent is run."""
+
+    provider: str
+    sink: str
+    home: Path
+    project: Path
+    model: str
+
+
+Setup = Callable[[Place], tuple[list[str], dict[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """How it is run, and which spans, events and metrics are kept: by name, and by all that they say."""
+
+    dialect: str
+    package: str
+    model: str
+    setup: Setup
+    keeps: str = ""
+    drops: str = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What happens to it."""
+
+    name: str
+    says: str
+    steps: tuple[str, ...] = ("shell",)
+    failures: tuple[int | str, ...] = ()
+    request_ids: bool = True
+    environment: dict[str, str] = field(default_factory=dict)
+    model: str = ""
+    signals: tuple[str, ...] = ("traces", "logs", "metrics")
+
+
+def _claude(place: Place) -> tuple[list[str], dict[str, str]]:
+    asked = ["claude", "-p", PROMPT, "--model", place.model, "--allowedTools", "Bash,Write,Edit"]
+    often = dict.fromkeys(("OTEL_METRIC_EXPORT_INTERVAL", "OTEL_LOGS_EXPORT_INTERVAL"), "1000")
+    names = ("CLAUDE_CODE_ENABLE_TELEMETRY", "CLAUDE_CODE_ENHANCED_TELEMETRY_BETA", "OTEL_LOG_USER_PROMPTS")
+    names += ("OTEL_LOG_TOOL_DETAILS", "OTEL_LOG_TOOL_CONTENT")
+    names += ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "DISABLE_NON_ESSENTIAL_MODEL_CALLS", "DISABLE_AUTOUPDATER")
+    return asked, {
+        "ANTHROPIC_BASE_URL": place.provider,
+        "ANTHROPIC_BEDROCK_BASE_URL": place.provider,
+        "ANTHROPIC_API_KEY": "none",
+        **dict.fromkeys(names, "1"),
+        **often,
+        **_exporters(place),
+    }
+
+
+def _exporters(place: Place) -> dict[str, str]:
+    named = {f"OTEL_{signal}_EXPORTER": "otlp" for signal in ("METRICS", "LOGS", "TRACES")}
+    return {**named, "OTEL_EXPORTER_OTLP_ENDPOINT": place.sink, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}
+
+
+def _codex(place: Place) -> tuple[list[str], dict[str, str]]:
+    otlp = '{{ otlp-http = {{ endpoint = "{}/v1/{}", protocol = "json" }} }}'
+    settings = f"""
+        model = "{place.model}"
+        model_provider = "ours"
+        [model_providers.ours]
+        name = "OpenAI"
+        base_url = "{place.provider}/v1"
+        env_key = "OUR_KEY"
+        wire_api = "responses"
+        [otel]
+        environment = "test"
+        log_user_prompt = true
+        exporter = {otlp.format(place.sink, "logs")}
+        trace_exporter = {otlp.format(place.sink, "traces")}
+        metrics_exporter = {otlp.format(place.sink, "metrics")}
+    """
+    _write(place.home / ".codex" / "config.toml", re.sub(r"(?m)^ +", "", settings))
+    asked = ["codex", "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", PROMPT]
+    return asked, {"OUR_KEY": "none"}
+
+
+def _gemini(place: Place) -> tuple[list[str], dict[str, str]]:
+    telemetry = {"enabled": True, "traces": True, "target": "local", "otlpEndpoint": place.sink, "logPrompts": True}
+    _settings(place.home / ".gemini", "gemini-api-key", {**telemetry, "otlpProtocol": "http"})
+    asked = ["gemini", "-p", PROMPT, "-m", place.model, "--yolo", "--skip-trust"]
+    return asked, {"GOOGLE_GEMINI_BASE_URL": place.provider, "GEMINI_API_KEY": "none"}
+
+
+def _qwen(place: Place) -> tuple[list[str], dict[str, str]]:
+    telemetry = {"enabled": True, "target": "local", "otlpEndpoint": place.sink, "logPrompts": True}
+    _settings(place.home / ".qwen", "openai", {**telemetry, "otlpProtocol": "http"})
+    key = {"OPENAI_BASE_URL": f"{place.provider}/v1", "OPENAI_API_KEY": "none"}
+    return ["qwen", "-p", PROMPT, "-m", place.model, "--yolo"], key
+
+
+def _settings(folder: Path, key: str, telemetry: dict[str, Any]) -> None:
+    settings = {"security": {"auth": {"selectedType": key}}, "telemetry": telemetry}
+    _write(folder / "settings.json", json.dumps({**settings, "privacy": {"usageStatisticsEnabled": False}}))
+
+
+def _copilot(place: Place) -> tuple[list[str], dict[str, str]]:
+    return ["copilot", "-p", PROMPT, "--allow-all-tools", "--no-auto-update"], {
+        "COPILOT_OTEL_ENABLED": "true",
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true",
+        "COPILOT_PROVIDER_BASE_URL": f"{place.provider}/v1",
+        "COPILOT_PROVIDER_API_KEY": "none",
+        "COPILOT_PROVIDER_TYPE": "openai",
+        "COPILOT_MODEL": place.model,
+        "COPILOT_OFFLINE": "true",
+        **_exporters(place),
+    }
+
+
+def _opencode(place: Place) -> tuple[list[str], dict[str, str]]:
+    cost = {"input": 2, "output": 8, "cache_read": 0.5}
+    options = {"baseURL": f"{place.provider}/v1", "apiKey": "none"}
+    ours = {"npm": "@ai-sdk/openai-compatible", "name": "Ours", "options": options}
+    ours["models"] = {place.model: {"name": place.model, "cost": cost}}
+    model = f"ours/{place.model}"
+    settings = {"model": model, "small_model": model, "provider": {"ours": ours}, "permission": {"*": "allow"}}
+    settings |= {"experimental": {"openTelemetry": True}, "autoupdate": False, "share": "disabled"}
+    _write(place.project / "opencode.json", json.dumps(settings))
+    return ["opencode", "run", PROMPT], {
+        "OPENCODE_DISABLE_MODELS_FETCH": "1",
+        "OTEL_BSP_SCHEDULE_DELAY": "50",
+        **_exporters(place),
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+_CODEX = (
+    r"codex\.(user_prompt|sse_event|tool_decision|tool_result|turn\.token_usage|tool\.call|thread\.started)"
+    r"|codex\.api_request(\.duration_ms)?|handle_responses|session_task\.turn|exec_command"
+)
+_CODEX_SILENT = r'"response\.(output_item|created)|"name": "handle_responses"(?!.*gen_ai\.usage)'
+_TRACES, _LOGS, _METRICS = "traces", "logs", "metrics"
+_GEMINI = r"llm_call|tool_call|gen_ai\.|\w+[_-](cli|code)\.(user|api|tool|token|session|file|lines)"
+AGENTS = {
+    "claude": Agent("claude_code", "@anthropic-ai/claude-code", "claude-sonnet-4-5", _claude),
+    "codex": Agent("codex", "@openai/codex", "gpt-5-codex", _codex, rf"^({_CODEX})$", _CODEX_SILENT),
+    "gemini": Agent("gemini_cli", "@google/gemini-cli", "gemini-2.5-flash", _gemini, _GEMINI),
+    "qwen": Agent("gemini_cli", "@qwen-code/qwen-code", "qwen3-coder-plus", _qwen, _GEMINI),
+    "copilot": Agent("copilot", "@github/copilot", "gpt-4.1", _copilot),
+    "opencode": Agent("vercel_ai", "opencode-ai", "gpt-4.1", _opencode, r"^(ai\.|LLM\.run|Tool\.|SessionPrompt\.run)"),
+}
+_BEDROCK = {"CLAUDE_CODE_USE_BEDROCK": "1", "AWS_REGION": "us-east-1", "AWS_BEARER_TOKEN_BEDROCK": "none"}
+CASES = {
+    "claude": [
+        Case(
+            "turn",
+            "Two calls and a tool between them, each told by a span and by an event; with content.",
+            environment={"OTEL_LOG_RAW_API_BODIES": "1"},
+        ),
+        Case(
+            "subagent",
+            "A subagent's call is one of the session's; its event names the agent.",
+            ("delegate",),
+            signals=(_TRACES, _LOGS),
+        ),
+        Case(
+            "edits",
+            "What the session did: lines, a commit, decisions.",
+            ("write", "commit"),
+            signals=(_METRICS,),
+        ),
+        Case(
+            "retry",
+            "A call that was overloaded at first; one span tells of both attempts.",
+            (),
+            (529,),
+            signals=(_TRACES, _LOGS),
+        ),
+        Case(
+            "error",
+            "A call that failed twice: the event and the span tell of the last attempt.",
+            (),
+            (529, 529),
+            environment={"CLAUDE_CODE_MAX_RETRIES": "1"},
+            signals=(_TRACES, _LOGS),
+        ),
+        Case("events", "Without traces.", (), environment={"OTEL_TRACES_EXPORTER": "none"}, signals=(_LOGS,)),
+        Case(
+            "no-request-id",
+            "Behind a gateway that gives no request id.",
+            (),
+            request_ids=False,
+            signals=(_TRACES, _LOGS),
+        ),
+        Case(
+            "bedrock",
+            "On Bedrock, which has no such request ids.",
+            (),
+            request_ids=False,
+            environment=_BEDROCK,
+            signals=(_TRACES, _LOGS),
+            model="us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        ),
+    ],
+    "codex": [
+        Case("turn", "Two calls and a tool between them; spans repeat the usage."),
+        Case("retry", "The first attempt had 503.", (), (503,), signals=(_LOGS,)),
+        Case(
+            "failed", "A stream that ended with response.failed, and its repetition.", (), ("failed",), signals=(_LOGS,)
+        ),
+    ],
+    "gemini": [
+        Case("turn", "Two calls and a tool, told by two events and a span each.", signals=(_TRACES, _LOGS)),
+        Case("edits", "A file is written.", ("write",), signals=(_METRICS,)),
+        Case("error", "The first call had 503.", (), (503,), signals=(_TRACES, _LOGS)),
+    ],
+    "qwen": [
+        Case("turn", "Two calls and a tool; its output has the thoughts in it, as OpenAI counts."),
+        Case("error", "A call that had 400.", (), (400,)),
+    ],
+    "copilot": [
+        Case(
+            "turn",
+            "Two calls and a tool in an agent that repeats their totals; a provider of the user's own.",
+            signals=(_TRACES,),
+        ),
+        Case("subagent", "An agent in an agent.", ("delegate",), signals=(_TRACES,)),
+        Case("edits", "Lines and a commit.", ("write", "commit"), signals=(_METRICS,)),
+        Case("error", "A call that had 400.", (), (400,), signals=(_TRACES,)),
+    ],
+    "opencode": [Case("turn", "Its own title, two calls and a tool: spans of the AI SDK.")],
+}
+
+
+def main(modules: str, only: str = "", case: str = "") -> None:
+    """Run them."""
+    for name, agent in AGENTS.items():
+        for each in CASES[name]:
+            if only in ("", name) and case in ("", each.name):
+                made = Path(modules) / agent.package / "package.json"
+                if made.exists():
+                    _run(Path(modules).resolve() / ".bin", agent, each, json.loads(made.read_text())["version"])
+
+
+def _run(binaries: Path, agent: Agent, case: Case, version: str) -> None:
+    sink, model = Sink(), case.model or agent.model
+    with TemporaryDirectory() as folder, Loopback() as loopback:
+        place = Place(loopback.url, sink.url, Path(folder, "home"), Path(folder, "project"), model)
+        place.project.mkdir()
+        _write(place.home / "empty", "")
+        Script(case.name, case.steps, [*case.failures], case.request_ids, str(place.project)).install(loopback)
+        asked, environment = agent.setup(place)
+        around = {"HOME": str(place.home), "PATH": "/usr/local/bin:/usr/bin:/bin", "TERM": "dumb"}
+        around |= {"NO_PROXY": "127.0.0.1,localhost", **environment, **case.environment}
+        command = [str(binaries / asked[0]), *asked[1:]]
+        subprocess.run(
+            command, cwd=place.project, env=around, stdin=subprocess.DEVNULL, capture_output=True, timeout=120
+        )
+        time.sleep(1)
+        sink.close()
+        kept = [one for one in sink.requests if one["signal"] in case.signals and _select(one["otlp"], agent)]
+        text = json.dumps(kept).replace(str(place.project), "work").replace(folder, "tmp")
+        requests = scrubbed(_brief(json.loads(_renamed(text))), {loopback.port: 8080, sink.port: 4318})
+    store(agent.dialect, agent.package, version, case.name, says=case.says, requests=requests)
+
+
+def _select(otlp: dict[str, Any], agent: Agent) -> bool:
+    """Take out what is not kept, and say whether anything is left."""
+
+    def kept(one: dict[str, Any]) -> bool:
+        return bool(re.search(agent.keeps, _name(one))) and not re.search(agent.drops, json.dumps(one))
+
+    for groups in _groups(otlp):
+        for group in groups:
+            for name in ("spans", "logRecords", "metrics"):
+                if name in group:
+                    group[name] = [one for one in group[name] if kept(one)]
+        groups[:] = [group for group in groups if any(group.get(name) for name in ("spans", "logRecords", "metrics"))]
+    return any(groups for groups in _groups(otlp))
+
+
+def _groups(otlp: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    for resources in otlp.values():
+        for resource in resources if isinstance(resources, list) else []:
+            yield from (groups for name, groups in resource.items() if name[:5] == "scope")
+
+
+def _name(one: dict[str, Any]) -> str:
+    events = [item["value"].get("stringValue") for item in one.get("attributes", []) if item["key"] == "event.name"]
+    return str(one.get("name") or (events or [""])[0])
+
+
+_IDS = re.compile(
+    r'"key": "(?:gen_ai\.)?(?P<kind>session|conversation|user|installation|prompt|turn|thread|interaction)[._]?'
+    r'[iI][dD]", "value": \{"stringValue": "(?P<id>[^"]{12,})"'
+)
+_NOISE = re.compile(
+    r"process\.|host\.|os[._]|os$|service\.instance|code\.|thread\.|busy_ns|idle_ns|target$|auth\.|event\.timestamp|slug"
+    r"|originator|installation\.id|cpu_|is_docker|gen_ai\.agent\.description|gen_ai\.tool\.description|level$"
+    r"|ai\.request\.headers|ai\.settings|github\.copilot\.context|gen_ai\.request\.(seed|choice|stop|\w+_penalty)|gen_ai\.output\.type"
+)
+
+
+def _renamed(text: str) -> str:
+    """The ids of sessions, users and prompts are the same each time."""
+    found: dict[str, str] = {}
+    for match in _IDS.finditer(text):
+        kind = "conversation" if match["kind"] == "thread" else match["kind"]
+        found.setdefault(match["id"], f"{kind}-{1 + sum(name.startswith(kind) for name in found.values())}")
+    for old, new in found.items():
+        text = text.replace(old, new)
+    return text
+
+
+def _brief(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_brief(item) for item in value if not (isinstance(item, dict) and _NOISE.match(item.get("key", "")))]
+    if isinstance(value, dict):
+        return {key: _brief(item) for key, item in value.items()}
+    if isinstance(value, str) and len(value) > LONGEST:
+        return f"({len(value):,} characters)"
+    return value
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
