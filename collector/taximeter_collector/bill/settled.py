@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from taximeter_collector.bill.fingerprints import Keys, binary_ids, span_keys
+from taximeter_collector.lake.corrections import Superseded
 
 __all__ = ["Settled", "SpanLinks", "Superseded"]
 
@@ -40,18 +40,6 @@ class SpanLinks:
             np.concatenate([each.span for each in several] or nothing),
             np.concatenate([each.parent for each in several] or nothing),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Superseded:
-    """A row of an earlier commit, and what is true of it now. It counts after all if there is no `because`."""
-
-    date: dt.date
-    journal_id: str
-    journal_position: int
-    journal_item: int
-    because: str | None
-    billed_as: str | None
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""A row that was billed, and is not any more: found in the files that hold it, which are replaced."""
+"""Rows of which something else is true by now: found in the files that hold them, which are replaced."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _IDENTITY = ("journal_id", "journal_position", "journal_item")
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """A row of `calls` that landed as billable, and that another one counts instead of."""
+    """A row of `calls` that landed before, and what is true of it now. It counts after all if there is no `because`."""
 
     date: date
     journal_id: str
     journal_position: int
     journal_item: int
-    because: str
+    because: str | None
     billed_as: str | None
 
     @property
@@ -64,7 +64,7 @@ def concerned(
 def corrected(
     path: Path, wanted: Sequence[Superseded], new_file: Callable[[], DataFile]
 ) -> tuple[Written | None, list[Superseded]]:
-    """The file again with what is not billable any more, and which of the rows were found in it.
+    """The file again with what is true now, and which of the rows were found in it.
 
     There is no new file if there was nothing to change: all of it may have been done before, and replayed.
     """
@@ -106,13 +106,15 @@ def _find(source: Any, wanted: Sequence[Superseded]) -> Hits:
 def _changes(source: Any, group: int, rows: list[tuple[int, Superseded]]) -> bool:
     said = source.read_row_group(group, columns=list(_SAID)).take([index for index, _ in rows])
     now = zip(*(said[name].to_pylist() for name in _SAID), strict=True)
-    return any(is_so != (False, one.because, one.billed_as) for is_so, (_, one) in zip(now, rows, strict=True))
+    return any(
+        is_so != (one.because is None, one.because, one.billed_as) for is_so, (_, one) in zip(now, rows, strict=True)
+    )
 
 
 def _apply(table: pa.Table, rows: list[tuple[int, Superseded]]) -> pa.Table:
     indices = [index for index, _ in rows]
     news: tuple[list[Any], ...] = (
-        [False] * len(rows),
+        [one.because is None for _, one in rows],
         [one.because for _, one in rows],
         [one.billed_as for _, one in rows],
     )
