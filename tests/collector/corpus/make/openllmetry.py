@@ -1,6 +1,6 @@
 """pip install opentelemetry-instrumentation-{openai,anthropic,langchain}==0.62.4 langchain==1.4.7
-langchain-openai==1.7.3 openai==3.52.0 anthropic==2.11.0; or all three ==0.40.14 and "openai<2" "anthropic<1" "langchain<1" "langchain-openai<1"
-"wrapt<2"
+langchain-openai==1.7.3 openai==3.52.0 anthropic==2.11.0; or all three ==0.40.14 and "openai<2" "anthropic<1"
+"langchain<1" "langchain-openai<1" "wrapt<2"
 
 Say which: python -m ... openai|anthropic|langchain.
 """
