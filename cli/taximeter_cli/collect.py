@@ -55,7 +55,7 @@ def collect(
     os.umask(0o077)  # what passes through is for this user alone
     configure_logs(configuration.log, "supervisor")
     workers = ["receiver"]
-    workers += ["lander"] if configuration.land.enabled else []
+    workers += ["lander", "keeper"] if configuration.land.enabled else []
     workers += ["telemetry"] if configuration.telemetry.otlp_endpoint else []
 
     def tell(facts: dict[str, dict[str, Any]]) -> None:
