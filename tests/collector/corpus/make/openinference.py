@@ -1,5 +1,8 @@
 """pip install openinference-instrumentation-{openai==0.1.66,anthropic==3.1.0,google-genai==1.4.14,langchain==0.1.80}
 openai==3.52.0 anthropic==2.11.0 google-genai==3.4.0 langchain==1.4.7 langchain-openai==1.7.3
+
+or openinference-instrumentation-{openai==0.1.30,anthropic==0.1.18} "openai<2" "anthropic<0.60" "wrapt<2", of which only
+some cases are kept. Say which: python -m ... openai|anthropic|google_genai|langchain.
 """
 
 from __future__ import annotations
