@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from taximeter_cli import collect, configure, journal, prices
+from taximeter_cli import collect, configure, journal, lake, prices
 from taximeter_cli.main import version
 from taximeter_cli.options import Mistake
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("collect")(collect.collect)
 app.add_typer(journal.app, name="journal")
+app.add_typer(lake.app, name="lake")
 app.add_typer(configure.app, name="config")
 app.add_typer(prices.app, name="prices")
 
@@ -56,7 +57,7 @@ def run(arguments: Sequence[str]) -> int:
         print(f"taximeter: {error}", file=sys.stderr)
         return 1
     except Exception as error:
-        if not journal.is_of_a_journal(error):
+        if not (journal.is_of_a_journal(error) or lake.is_of_a_lake(error)):
             raise
         print(f"taximeter: {error}", file=sys.stderr)
         return 1

@@ -25,12 +25,12 @@ class TableLanding:
 
     def __init__(self, log: DeltaLog, journal_id: str, config: LakeConfig) -> None:
         self.log, self.folder = log, log.folder
-        self._app_id = f"taximeter-lander/{journal_id}"
+        self._journal_id = journal_id
         author = f"land-{journal_id}"
         self._files = DayFiles(log.folder, log.table, author, config.compression_level, config.target_file_size)
         self._ready: list[Written] = []  # whole, and not committed as far as we know
         self._placed: list[Written] = []  # moved to their places, likewise
-        self.position = log.position(self._app_id)
+        self.position = log.position(journal_id)
         self.appended = -1
         self.committed_at = time.monotonic()
         self.not_found = 0
@@ -68,7 +68,7 @@ class TableLanding:
                 place(self.folder, fresh)
             return Actions(fresh, removed)
 
-        self.log.commit(decide, self._app_id, position, self.position)
+        self.log.commit(decide, self._journal_id, position, self.position)
         self._ready, self._placed = [], []
         self.position = max(position, self.position)
         self.appended = -1
@@ -87,7 +87,7 @@ class TableLanding:
         """Learn whether a commit of which we heard nothing good has landed nevertheless; if not, drop its files."""
         self.abandon()
         self.log.refresh()
-        self.position = self.log.position(self._app_id)
+        self.position = self.log.position(self._journal_id)
         self._drop_unlanded(self._placed)
 
     def _drop_unlanded(self, files: list[Written]) -> None:

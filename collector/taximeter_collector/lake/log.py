@@ -16,16 +16,17 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from taximeter_collector.journal.files import sync_folder
 from taximeter_collector.lake.creation import refuse_newer
 from taximeter_collector.lake.durability import sync_file
+from taximeter_collector.lake.entries import positions, removals
 from taximeter_collector.lake.errors import LakeError, LakeUnavailable, reaching
 from taximeter_collector.lake.parquet import Written, statistics_columns
-from taximeter_collector.lake.removals import removals
 from taximeter_collector.lake.schema import LakeTable
 
 __all__ = ["Actions", "ActiveFile", "DeltaLog", "partition"]
 
+LANDER = "taximeter-lander/"
 _ATTEMPTS = 30  # each is lost only to a commit of somebody else
 # What an open table costs with each commit grows with the commits since its checkpoint: 0.1 ms for each of them.
-_CHECKPOINT_EVERY = 64
+_CHECKPOINT_EVERY = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,12 @@ class DeltaLog:
         """The version that we have seen."""
         return int(self._table.version())
 
+    @property
+    def column_types(self) -> dict[str, pa.DataType]:
+        """The columns that it has, by name."""
+        schema = pa.schema(self._table.schema().to_arrow())
+        return {field.name: field.type for field in schema}
+
     def refuse_newer(self) -> None:
         """NewerSchema if a later Taximeter has been at it."""
         refuse_newer(self.folder, self._table)
@@ -78,7 +85,7 @@ class DeltaLog:
     def position(self, journal: str) -> int:
         """Up to which position rows of a journal have landed; -1 if none."""
         with reaching(self.folder):
-            found = self._table.transaction_version(journal)
+            found = self._table.transaction_version(LANDER + journal)
         return -1 if found is None else int(found)
 
     def refresh(self) -> None:
@@ -94,6 +101,11 @@ class DeltaLog:
     def files(self) -> list[ActiveFile]:
         """All files of the version that we have seen, the oldest day first."""
         return list(self._rows_of(self._actions()))
+
+    def still_has(self, file: ActiveFile) -> bool:
+        """Whether a file is in the newest version."""
+        self.refresh()
+        return any(file.path == one.path for one in self.files())
 
     def _actions(self) -> pa.Table:
         with reaching(self.folder):
@@ -169,7 +181,7 @@ class DeltaLog:
     def _write(self, actions: Actions, journal: str | None, position: int) -> None:
         from deltalake.transaction import CommitProperties, PostCommitHookProperties, Transaction
 
-        transactions = [Transaction(journal, position)] if journal else None
+        transactions = [Transaction(LANDER + journal, position)] if journal else None
         self._table.create_write_transaction(
             [*map(_added, actions.added), *map(_removed, actions.removed)],
             "append",
@@ -219,7 +231,13 @@ class DeltaLog:
     def removed(self) -> dict[str, int]:
         """Files that are no longer in the table, and since when, in milliseconds: as far as the log still has them."""
         with reaching(self.folder):
-            return dict(removals(self._log_folder))
+            return removals(self._log_folder)
+
+    def positions(self) -> dict[str, int]:
+        """How far each journal has landed here."""
+        with reaching(self.folder):
+            found = positions(self._log_folder)
+        return {app.removeprefix(LANDER): position for app, position in found.items() if app.startswith(LANDER)}
 
     @property
     def _log_folder(self) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -44,10 +44,9 @@ class Written:
 
 def statistics_columns(table: LakeTable) -> list[str]:
     """The columns that a reader may prune files by: when, and whence."""
-    return [name for name in ("start_time", "time", "start_unix_nano", "time_unix_nano") if name in _names(table)] + [
-        "journal_id",
-        "journal_position",
-    ]
+    return _present(
+        table, ("start_time", "time", "start_unix_nano", "time_unix_nano", "journal_id", "journal_position")
+    )
 
 
 class DataFile:
@@ -113,7 +112,6 @@ class DataFile:
     def _open(self, rows: pa.Table) -> None:
         self.path.parent.mkdir(exist_ok=True)
         self._sink = pa.OSFile(str(self.path), "wb")
-        distinct = max(rows.num_rows, 1)
         self._writer = pq.ParquetWriter(
             self._sink,
             rows.schema,
@@ -123,7 +121,7 @@ class DataFile:
             column_encoding=_encodings(self._table.name),
             write_statistics=[*statistics_columns(self._table), "received_unix_nano", "journal_item"],
             bloom_filter_options={
-                name: {"ndv": distinct, "fpp": _FALSE_POSITIVES} for name in _LOOKED_UP if name in _names(self._table)
+                name: {"ndv": rows.num_rows, "fpp": _FALSE_POSITIVES} for name in _present(self._table, _LOOKED_UP)
             },
             write_page_index=True,
             store_schema=False,  # dictionaries are ours; a reader sees plain text
@@ -153,9 +151,9 @@ def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
     return column.cast(wanted)
 
 
-@cache
-def _names(table: LakeTable) -> frozenset[str]:
-    return frozenset(column.name for column in table.columns)
+def _present(table: LakeTable, names: Sequence[str]) -> list[str]:
+    there = {column.name for column in table.columns}
+    return [name for name in names if name in there]
 
 
 @cache
@@ -172,8 +170,7 @@ def _repeating(table: str) -> list[str]:
 
 @cache
 def _encodings(table: str) -> dict[str, str]:
-    names = _names(TABLES[table])
-    return {name: "DELTA_BINARY_PACKED" for name in _RISING if name in names}
+    return dict.fromkeys(_present(TABLES[table], _RISING), "DELTA_BINARY_PACKED")
 
 
 def statistics(metadata: Any, table: LakeTable) -> str:

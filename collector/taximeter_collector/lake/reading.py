@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from taximeter_collector.lake.log import ActiveFile
+from taximeter_collector.lake.errors import LakeUnavailable
+from taximeter_collector.lake.log import ActiveFile, DeltaLog
 from taximeter_collector.lake.parquet import IDS
 from taximeter_collector.lake.schema import TABLES, LakeTable
 
-__all__ = ["open_file", "read_file", "read_row_group", "row_group_bounds"]
+__all__ = ["open_file", "read_file", "read_row_group", "row_group_bounds", "steadily"]
+
+T = TypeVar("T")
 
 _BATCH_ROWS = 1 << 16
+_TRIES = 3
 _LONG = ("value", "body")  # texts that hardly ever repeat
 
 
@@ -30,6 +35,15 @@ def row_group_bounds(source: Any, column: str) -> list[int]:
     metadata = source.metadata
     (index,) = (n for n in range(metadata.num_columns) if metadata.schema.column(n).path == column)
     return [metadata.row_group(n).column(index).statistics.min for n in range(metadata.num_row_groups)]
+
+
+def steadily(log: DeltaLog, read: Callable[[list[ActiveFile]], T]) -> T:
+    """Read a table's files, however long it takes: with the newer ones, if some were replaced and deleted meanwhile."""
+    for _ in range(_TRIES):
+        log.refresh()
+        with suppress(FileNotFoundError):
+            return read(log.files())
+    raise LakeUnavailable(f"{log.folder}: files go before they can be read; a longer lake.grace is needed")
 
 
 def read_row_group(source: Any, table: str, group: int) -> pa.Table:

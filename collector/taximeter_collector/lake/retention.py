@@ -9,19 +9,24 @@ from itertools import groupby
 from taximeter_collector.lake.config import LakeConfig
 from taximeter_collector.lake.log import Actions, ActiveFile, DeltaLog
 
-__all__ = ["days_to_drop", "prune"]
+__all__ = ["days_to_drop", "due", "prune"]
 
 
 def prune(log: DeltaLog, config: LakeConfig, now_ms: int) -> list[date]:
     """Drop the days that the settings say, and tell which."""
-    max_age_s = float(getattr(config, f"{log.table.name}_max_age_s"))
-    max_bytes = int(getattr(config, f"{log.table.name}_max_size"))
-    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
     log.refresh()
-    dropped = days_to_drop(log.files(), today, max_age_s, max_bytes)
+    dropped = due(log, config, now_ms)
     if dropped:
         log.commit(lambda: _without(log, set(dropped)))
     return dropped
+
+
+def due(log: DeltaLog, config: LakeConfig, now_ms: int) -> list[date]:
+    """The days of a table that are to be dropped."""
+    max_age_s = float(getattr(config, f"{log.table.name}_max_age_s"))
+    max_bytes = int(getattr(config, f"{log.table.name}_max_size"))
+    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+    return days_to_drop(log.files(), today, max_age_s, max_bytes)
 
 
 def _without(log: DeltaLog, days: set[date]) -> Actions:

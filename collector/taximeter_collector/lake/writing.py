@@ -119,18 +119,19 @@ def leftovers(folder: Path, author: str) -> Iterator[Path]:
 
 def _fitted(rows: pa.Table, table: LakeTable) -> pa.Table:
     """The rows with all columns of the table, in its order; one that is not there is NULL."""
-    if unknown := set(rows.column_names) - {column.name for column in table.columns}:
-        raise LakeError(f"{table.name} has no column {', '.join(sorted(unknown))}")
+    given = dict(zip(rows.column_names, rows.columns, strict=True))
     fields, columns = [], []
     for column in table.columns:
-        if column.name not in rows.column_names:
+        values = given.pop(column.name, None)
+        if values is None:
             values = pa.chunked_array([pa.nulls(rows.num_rows, column.type)])
-        else:
-            values = _typed(rows.column(column.name), column.type)
+        values = _typed(values, column.type)
         if column.always and values.null_count:
             raise LakeError(f"{table.name}.{column.name} is NULL in {values.null_count} rows, and never may be")
         fields.append(pa.field(column.name, values.type, not column.always))
         columns.append(values)
+    if given:
+        raise LakeError(f"{table.name} has no column {', '.join(sorted(given))}")
     return pa.Table.from_arrays(columns, schema=pa.schema(fields))
 
 
