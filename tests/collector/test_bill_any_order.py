@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -112,15 +113,16 @@ def plain_views(ledger: Ledger) -> list[View]:
                 failed=call.failed and not tells and call.response is None and call.verdict is None,
                 verdict=call.verdict,
                 quality=(int(got.quality[at]), int(got.cost[at]), int(got.bill[at])),
-                likeness=(call, tells),
+                likeness=str(call.row()),
             )
         )
     return found
 
 
-def bills(ledger: Ledger, billable: Sequence[bool]) -> Counter[tuple[int | None, str | None]]:
-    rows = ledger.rows.values()
-    return Counter((row.call.tokens, row.call.cost) for row, counts in zip(rows, billable, strict=True) if counts)
+def bills(ledger: Ledger, billable: Sequence[bool]) -> Counter[tuple[int | None, Decimal | None]]:
+    """Usage and cost of what is billed."""
+    rows = [row.call.row() for row, counts in zip(ledger.rows.values(), billable, strict=True) if counts]
+    return Counter((row["input_tokens"], row["cost_usd"]) for row in rows)
 
 
 def check(ledger: Ledger, world: World) -> None:

@@ -22,6 +22,7 @@ from taximeter_collector.bill.kinds import (
     numbers_of,
 )
 from taximeter_collector.bill.rows import VIEW, Rows
+from taximeter_collector.bill.sets import distinct, without
 from taximeter_collector.bill.views import AGGREGATE, LOG, TELLS, flag
 
 __all__ = ["Gathering", "already_nested"]
@@ -49,6 +50,7 @@ class Gathering:
 
     index: Index
     landed: Rows
+    has_logs: bool
     views: Table = field(default_factory=lambda: np.zeros(0, VIEW))
     numbers: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
     over: list[Keys] = field(default_factory=list)
@@ -58,12 +60,12 @@ class Gathering:
         """Those that are new, with their numbers; more that landed before; and what belongs to them."""
         self._keep(numbers, views)
         new = np.concatenate([self._fetch(more), views])
-        new_numbers = np.concatenate([self.numbers[~np.isin(self.numbers, numbers)], numbers])
+        new_numbers = np.concatenate([without(self.numbers, numbers), numbers])
         while len(new):
             related = self._related(new, new_numbers)
             before = self.numbers
             new = self._fetch(related)
-            new_numbers = np.setdiff1d(self.numbers, before)
+            new_numbers = without(self.numbers, before)
 
     def pairs(self) -> tuple[Numbers, Numbers]:
         """Span above and view below, by place."""
@@ -85,8 +87,9 @@ class Gathering:
         log, total, tells = (flag(flags, bit) for bit in (LOG, AGGREGATE, TELLS))
         found = [numbers_of(self._find(RESPONSE, views["response"])[1]), numbers_of(self._find(SPAN, views["span"])[1])]
         calls = ~log & ~total
-        for kind in (TELLING_LOG, BLANK_LOG):
-            found.append(numbers_of(self._find(kind, views["span"][calls])[1]))
+        if self.has_logs:
+            for kind in (TELLING_LOG, BLANK_LOG):
+                found.append(numbers_of(self._find(kind, views["span"][calls])[1]))
         found.append(self._below(TELLING_BELOW, views["span"][calls], None))
         totals = ~log & total
         found.append(self._below(TELLING_BELOW, views["span"][totals], _WITNESSES))
@@ -99,7 +102,7 @@ class Gathering:
         return np.concatenate(found)
 
     def _below(self, kind: np.uint64, spans: Keys, limit: int | None) -> Numbers:
-        spans = np.unique(spans)
+        spans = distinct(spans)
         which, values = self._find(kind, spans, limit)
         numbers = numbers_of(values)
         self.over.append(spans[which])
@@ -110,19 +113,24 @@ class Gathering:
         which, spans = self.index.find(keyed(ABOVE, numbers))
         self.over.append(spans)
         self.under.append(numbers[which])
-        return numbers_of(self._find(SPAN, np.unique(spans))[1])
+        return numbers_of(self._find(SPAN, distinct(spans))[1])
 
     def _find(self, kind: np.uint64, of: Keys, limit: int | None = None) -> tuple[Numbers, Keys]:
         return self.index.find(keyed(kind, of), limit)
 
     def _fetch(self, numbers: Numbers) -> Table:
         """Those that are not here yet, from what landed."""
-        new = np.setdiff1d(numbers, self.numbers)
+        new = without(numbers, self.numbers)
+        if not len(new):
+            return np.zeros(0, VIEW)
         views = self.landed.take(new)
         self._keep(new, views)
         return views
 
     def _keep(self, numbers: Numbers, views: Table) -> None:
+        if not len(self.numbers):
+            self.numbers, self.views = numbers, views  # in ascending order already
+            return
         everything = np.concatenate([self.numbers, numbers])
         order = np.argsort(everything)
         self.numbers = everything[order]

@@ -20,6 +20,8 @@ __all__ = ["Index"]
 _RATIO = 3
 """Each run is at least so many times as large as the next newer one: few runs to search, few times an entry is moved."""
 _MOST_IN_MEMORY = 1 << 20
+_MOST_RUNS = 4
+"""In memory."""
 
 Rows = npt.NDArray[np.int64]
 _NOTHING = (np.zeros(0, np.int64), np.zeros(0, np.uint64))
@@ -79,8 +81,10 @@ class Index:
     def commit(self) -> None:
         self._memory += self._pending
         self._pending = []
-        while len(self._memory) > 1 and len(self._memory[-2]) < _RATIO * len(self._memory[-1]):
+        while len(self._memory) > 1 and len(self._memory[-2]) < len(self._memory[-1]):
             self._memory[-2:] = [merged(self._memory[-2:])]
+        if len(self._memory) > _MOST_RUNS:
+            self._memory = [merged(self._memory)]
 
     def abandon(self) -> None:
         self._pending = []

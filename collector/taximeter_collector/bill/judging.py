@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taximeter_collector.bill.fingerprints import Keys
+from taximeter_collector.bill.sets import among
 from taximeter_collector.bill.views import (
     AGGREGATE,
     LOG,
@@ -81,7 +82,9 @@ def judge(views: npt.NDArray[Any], preferred: Numbers, over: Numbers, under: Num
 def responses(views: npt.NDArray[Any]) -> Numbers:
     """Which response each view is of: the least place among its views."""
     log, total = flag(views["flags"], LOG), flag(views["flags"], AGGREGATE)
-    span = np.where(log & ~np.isin(views["span"], views["span"][~log & ~total]), np.uint64(0), views["span"])
+    span = views["span"].copy()
+    written = np.flatnonzero(log)
+    span[written[~among(span[written], span[~log & ~total])]] = 0
     families = [_Family(keys) for keys in (views["response"], span)]
     label = np.arange(len(views))
     while True:

@@ -19,6 +19,7 @@ from taximeter_collector.bill.index import Index
 from taximeter_collector.bill.kinds import ABOVE, LINK, SPAN, WAITS, keyed, numbers_of
 from taximeter_collector.bill.rows import Rows
 from taximeter_collector.bill.semantics import MOST_STEPS
+from taximeter_collector.bill.sets import distinct
 
 __all__ = ["Lineage", "Nodes", "Walk"]
 
@@ -96,7 +97,7 @@ class Lineage:
         span = nodes.span[which]
         new = ~self._has(SPAN, span) & (nodes.is_call[which] | ~self._has(LINK, span))
         which, waiting, span = which[new], waiting[new], span[new]
-        others = np.unique(which[~nodes.is_call[which]])
+        others = distinct(which[~nodes.is_call[which]])
         self._index.add(keyed(LINK, nodes.span[others]), nodes.parent[others])
         pairs = np.unique(np.column_stack((waiting, span)), axis=0)  # the same span may be told of twice in a commit
         return pairs[:, 0].astype(np.int64), pairs[:, 1].copy()

@@ -14,6 +14,7 @@ from taximeter_collector.bill.fingerprints import Keys
 from taximeter_collector.bill.judging import BILLED, FIRST_VERDICT, Judgement, code_of
 from taximeter_collector.bill.kinds import INSTEAD, OUTCOME, keyed
 from taximeter_collector.bill.rows import AGAIN
+from taximeter_collector.bill.sets import among
 from taximeter_collector.bill.settled import Settled, Superseded
 from taximeter_collector.bill.store import Store
 from taximeter_collector.bill.views import (
@@ -69,7 +70,7 @@ class Outcomes:
         former = numbers < landed
         billed = numbers[code == BILLED]
         still = (old_target < 0) == (target < 0)
-        still &= (old_target < 0) | np.isin(old_target, billed) | ~np.isin(old_target, numbers)
+        still &= (old_target < 0) | among(old_target, billed) | ~among(old_target, numbers)
         stays = former & (code != BILLED) & (old_code != BILLED) & still
         code, target = np.where(stays, old_code, code), np.where(stays, old_target, target)
         changed = np.flatnonzero(~former | (code != old_code) | (target != old_target))
@@ -109,7 +110,7 @@ class Outcomes:
         which, values = self._index.find(keyed(INSTEAD, fallen))
         numbers = values.astype(np.int64)
         code, target = self.of(numbers)
-        true = (target == fallen[which]) & (code != BILLED) & ~np.isin(numbers, judged)
+        true = (target == fallen[which]) & (code != BILLED) & ~among(numbers, judged)
         numbers, first = np.unique(numbers[true], return_index=True)
         new = np.array([instead[each] for each in target[true][first].tolist()], np.int64)
         return numbers, code[true][first], new
@@ -146,8 +147,8 @@ class Outcomes:
 
     def _names(self, numbers: Numbers) -> pa.StringArray:
         """`journal_id/journal_position.journal_item` of views; null for -1."""
-        unique = np.unique(numbers)
-        unique = unique[unique >= 0]
+        unique = np.sort(numbers)
+        unique = unique[np.concatenate((unique[:1] >= 0, (unique[1:] != unique[:-1]) & (unique[1:] >= 0)))]
         if not len(unique):
             return pa.nulls(len(numbers), pa.string())
         rows = self._store.views.take(unique)
@@ -157,11 +158,15 @@ class Outcomes:
         names = pc.binary_join_element_wise(journal, place, "/")
         return names.take(pa.array(np.searchsorted(unique, numbers), mask=numbers < 0))
 
-    def settled(self, got: Incoming, number: Numbers, again: Numbers) -> Settled:
-        """What is said of the rows that came in: by the number of the view that each is or repeats, or -1."""
+    def settled(self, got: Incoming, number: Numbers, again: Numbers, asked: Numbers) -> Settled:
+        """What is said of the rows that came in, by the number of the view that each is or repeats, or -1.
+
+        Those in `again` repeat a view; those that are not `asked` about have nothing to do with any other.
+        """
         flags = got.views.flags
         verdict = flag(flags, VERDICT)
-        code, target = self.of(number)
+        code, target = np.zeros(len(number), np.int16), number.copy()
+        code[asked], target[asked] = self.of(number[asked])
         code[again] = code_of(RETRANSMITTED)
         code[(number < 0) & flag(flags, MUTE)] = code_of(FAILED)
         code[(number < 0) & ~flag(flags, MUTE)] = code_of(RETRANSMITTED)  # landed before a crash: nobody reads this

@@ -16,6 +16,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from taximeter_collector.bill.fingerprints import Keys, joined
 from taximeter_collector.bill.rows import Rows
+from taximeter_collector.bill.sets import among
 
 __all__ = ["ROWS_AT_ONCE", "Instead", "instead_of", "located"]
 
@@ -53,7 +54,7 @@ def located(views: Rows, identities: Keys) -> Numbers:
         for start in range(0, len(part), ROWS_AT_ONCE):
             rows = part[start : start + ROWS_AT_ONCE]
             some = _fingerprints(*(rows[name].astype(np.int64) for name in ("journal", "position", "item")))
-            here = np.flatnonzero(np.isin(some, wanted))
+            here = np.flatnonzero(among(some, wanted))
             left = np.searchsorted(wanted, some[here])
             found[left] = first + start + here
         first += len(part)

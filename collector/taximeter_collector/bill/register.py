@@ -36,9 +36,10 @@ from taximeter_collector.bill.lineage import Lineage, Nodes, Walk
 from taximeter_collector.bill.outcomes import Outcomes
 from taximeter_collector.bill.recovery import ROWS_AT_ONCE, Instead, instead_of, located
 from taximeter_collector.bill.rows import VIEW
+from taximeter_collector.bill.sets import among, distinct
 from taximeter_collector.bill.settled import Settled, SpanLinks
 from taximeter_collector.bill.store import Store
-from taximeter_collector.bill.views import LOG, MUTE, TELLS, Views, flag, incoming
+from taximeter_collector.bill.views import LOG, MUTE, TELLS, VERDICT, Views, flag, incoming
 
 __all__ = ["Register"]
 
@@ -48,6 +49,8 @@ Mask = npt.NDArray[np.bool_]
 Table = npt.NDArray[Any]
 _EPOCH = dt.date(1970, 1, 1)
 _EVER = dt.date.min
+_PACKED_AT_ONCE = 4096
+"""So many views stay in a processor's cache while they are written field by field."""
 
 
 class Register:
@@ -128,17 +131,22 @@ class Register:
         views = got.views
         live = np.flatnonzero((self._store.is_new(views)) & ~flag(views.flags, MUTE))
         first = len(self._store.views)
-        number, fresh = self._recognised(views, live, first)
+        number, fresh, met = self._recognised(views, live, first)
         numbers = first + np.arange(len(fresh))
-        rows = packed(views.take(fresh), got.verdict_code[fresh])
+        everything = len(fresh) == len(views)
+        rows = packed(views if everything else views.take(fresh), got.verdict_code[fresh])
         self._store.views.add(rows)
-        self._compare(rows, numbers, spans)
-        again = np.flatnonzero(number >= 0)
-        again = again[~np.isin(again, fresh, assume_unique=True)]
+        self._store.has_logs |= bool(flag(rows["flags"], LOG).any())
+        only_calls = len(spans.span) == int((~flag(views.flags, LOG) & (views.span != 0)).sum())
+        entered = self._compare(rows, numbers, met, spans, only_calls) if len(rows) or not only_calls else met
+        new = np.zeros(len(views), np.bool_)
+        new[fresh] = True
+        again = np.flatnonzero((number >= 0) & ~new)
         self._outcomes.repeated(views, again, number[again])
         number[fresh] = numbers
         self._store.cover(views, at_once=cover)
-        return self._outcomes.settled(got, number, again), number
+        asked = np.concatenate([again, fresh[entered]])
+        return self._outcomes.settled(got, number, again, asked), number
 
     @property
     def resident_bytes(self) -> int:
@@ -157,8 +165,10 @@ class Register:
         """Forget what was settled since the last commit: the lake does not have it."""
         self._store.abandon()
 
-    def _recognised(self, views: Views, live: Numbers, first: int) -> tuple[Numbers, Numbers]:
-        """For each row the number of the view that it repeats, or -1; and the rows that repeat none, in order."""
+    def _recognised(self, views: Views, live: Numbers, first: int) -> tuple[Numbers, Numbers, Mask]:
+        """For each row the number of the view that it repeats, or -1; the rows that repeat none, in order; and which
+        of these are spans that landed before, with other details.
+        """
         number = np.full(len(views), -1, np.int64)
         likeness = views.likeness[live]
         order = np.argsort(likeness)
@@ -166,52 +176,57 @@ class Register:
         begins = np.concatenate(([True], ordered[1:] != ordered[:-1])) if len(order) else np.zeros(0, np.bool_)
         starts = np.flatnonzero(begins)
         unique = live if len(starts) == len(live) else live[np.sort(np.minimum.reduceat(order, starts))]
-        known = self._known(views, unique)
-        fresh = unique[known < 0]
+        known, met = self._known(views, unique)
+        fresh, met = unique[known < 0], met[known < 0]
         if len(unique) == len(live):
             number[live] = known
-            return number, fresh
+            return number, fresh, met
         of_unique = np.where(known < 0, first + np.cumsum(known < 0) - 1, known)
         place = np.searchsorted(unique, live[np.minimum.reduceat(order, starts)])
         number[live[order]] = of_unique[place][np.cumsum(begins) - 1]
-        return number, fresh
+        return number, fresh, met
 
-    def _known(self, views: Views, rows: Numbers) -> Numbers:
-        """The numbers of views that agree with these in everything, or -1."""
+    def _known(self, views: Views, rows: Numbers) -> tuple[Numbers, Mask]:
+        """The numbers of views that agree with these in everything, or -1; and which are spans that are known."""
         found = np.full(len(rows), -1, np.int64)
         likeness, span = views.likeness[rows], views.span[rows]
         loose = flag(views.flags[rows], LOG) | (span == 0)
         which, values = self._index.find(keyed(SPAN, np.where(loose, np.uint64(0), span)))
         same = likeness_of(values) == likeness_of(likeness[which])
         found[which[same]] = numbers_of(values[same])
+        met = np.zeros(len(rows), np.bool_)
+        met[which] = True
         if loose.any():
             which, values = self._index.find(keyed(LIKE, np.where(loose, likeness, np.uint64(0))))
             found[which] = numbers_of(values)
-        return found
+        return found, met
 
-    def _compare(self, rows: Table, numbers: Numbers, spans: SpanLinks) -> None:
-        """Settle new views, with all that they have to do with."""
+    def _compare(self, rows: Table, numbers: Numbers, met: Mask, spans: SpanLinks, only_calls: bool) -> Mask:
+        """Settle new views, with all that they have to do with. Tells which of them may not be billed."""
         landed = len(self._store.views) - len(rows)
         log = flag(rows["flags"], LOG)
         own = ~log & (rows["span"] != 0)
         nodes = Nodes.of(spans.span, spans.parent, rows["span"][own], rows["parent"][own])
-        walk = self._walk(rows, numbers, nodes)
-        concerned = self._shared(rows, log)
+        walk = self._walk(rows, numbers, met, nodes)
+        concerned = self._shared(rows, log) | met
         pulled = self._pulled(walk, nodes)
         of_fresh = walk.below - landed
         concerned[of_fresh[pulled & (of_fresh >= 0)]] = True
-        concerned |= own & np.isin(rows["span"], walk.call)
+        if len(walk.call):
+            concerned |= own & among(rows["span"], walk.call)
         more = walk.below[pulled & (of_fresh < 0)]
-        above = numbers_of(self._index.find(keyed(SPAN, np.unique(walk.call[pulled])))[1])
+        above = numbers_of(self._index.find(keyed(SPAN, distinct(walk.call[pulled])))[1])
         if concerned.any() or len(more):
             self._judge(rows[concerned], numbers[concerned], np.concatenate([more, above]), landed, walk)
         self._outcomes.verdicts(numbers[~concerned], rows[~concerned])
         self._enter(rows, numbers, log, walk)
-        self._lineage.notice(nodes)
+        if not only_calls:
+            self._lineage.notice(nodes)
+        return concerned | flag(rows["flags"], VERDICT)
 
     def _judge(self, rows: Table, numbers: Numbers, more: Numbers, landed: int, walk: Walk) -> None:
         """Compare new views, and some that landed before, with all that belongs to them."""
-        gathering = Gathering(self._index, self._store.views)
+        gathering = Gathering(self._index, self._store.views, self._store.has_logs)
         gathering.over.append(walk.call)
         gathering.under.append(walk.below)
         gathering.gather(numbers, rows, more)
@@ -219,7 +234,7 @@ class Register:
         judgement = judge(gathering.views, preferred, *gathering.pairs())
         self._outcomes.judged(gathering.numbers, gathering.views, judgement, landed)
 
-    def _walk(self, rows: Table, numbers: Numbers, nodes: Nodes) -> Walk:
+    def _walk(self, rows: Table, numbers: Numbers, met: Mask, nodes: Nodes) -> Walk:
         """What the new views are below, and those that waited for a span that is here now."""
         waited, start = self._lineage.resumed(nodes)
         former = self._store.views.take(waited)
@@ -231,23 +246,22 @@ class Register:
             np.concatenate([rows["parent"], start]),
             nodes,
         )
-        spans = np.where(flag(rows["flags"], LOG), np.uint64(0), rows["span"])
-        which, values = self._index.find(keyed(SPAN, spans))
+        met_rows = np.flatnonzero(met)
+        which, values = self._index.find(keyed(SPAN, rows["span"][met_rows]))
         through, inherited = self._index.find(keyed(ABOVE, numbers_of(values)))
-        walk.below = np.concatenate([walk.below, numbers[which[through]]])
+        walk.below = np.concatenate([walk.below, numbers[met_rows[which[through]]]])
         walk.call = np.concatenate([walk.call, inherited])
         return walk
 
     def _shared(self, rows: Table, log: Mask) -> Mask:
         """Which of the new views have a response or a span in common with another one."""
         found = _repeated(rows["response"]) | _repeated(rows["span"])
-        for kind, keys in (
-            (RESPONSE, rows["response"]),
-            (SPAN, rows["span"]),
-            (TELLING_LOG, np.where(log, np.uint64(0), rows["span"])),
-            (BLANK_LOG, np.where(log, np.uint64(0), rows["span"])),
-        ):
-            found[self._index.find(keyed(kind, keys), 1)[0]] = True
+        found[self._index.find(keyed(RESPONSE, rows["response"]), 1)[0]] = True
+        if self._store.has_logs:
+            of_spans = np.where(log, np.uint64(0), rows["span"])
+            of_logs = np.where(log, rows["span"], np.uint64(0))
+            for kind, keys in ((SPAN, of_logs), (TELLING_LOG, of_spans), (BLANK_LOG, of_spans)):
+                found[self._index.find(keyed(kind, keys), 1)[0]] = True
         return found
 
     def _pulled(self, walk: Walk, nodes: Nodes) -> Mask:
@@ -292,11 +306,12 @@ def _named(entries: list[tuple[Keys, Keys]]) -> tuple[Keys, Keys]:
 def packed(views: Views, verdict: npt.NDArray[np.uint8]) -> Table:
     """Views as they are kept."""
     rows = np.zeros(len(views), VIEW)
-    for name in VIEW.names or ():
-        if name == "verdict":
-            rows[name] = verdict
-        elif name != "unused":
-            rows[name] = getattr(views, name)
+    columns = {name: getattr(views, name) for name in VIEW.names or () if name not in ("verdict", "unused")}
+    columns["verdict"] = verdict
+    for start in range(0, len(rows), _PACKED_AT_ONCE):
+        some = slice(start, start + _PACKED_AT_ONCE)
+        for name, values in columns.items():
+            rows[name][some] = values[some]
     return rows
 
 
@@ -306,4 +321,4 @@ def _repeated(keys: Keys) -> Mask:
     again = ordered[1:][(ordered[1:] == ordered[:-1]) & (ordered[1:] != 0)]
     if not len(again):
         return np.zeros(len(keys), np.bool_)
-    return np.isin(keys, again)
+    return among(keys, again)

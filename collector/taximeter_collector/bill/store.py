@@ -51,6 +51,8 @@ class Store:
         self.again = Rows(folder, "again", AGAIN)
         self.journals: dict[str, int] = {}
         self.verdicts: dict[str, int] = {}
+        self.has_logs = False
+        """Whether any log record ever landed: most installations have none, and nothing has to be looked for."""
         self.since: int | None = None
         """The earliest day of what may be missing here; None for any."""
         self._covered: dict[str, int] = {}
@@ -74,8 +76,9 @@ class Store:
         """A folder in which there is nothing yet, whatever there was."""
         shutil.rmtree(folder)
         folder.mkdir(parents=True)
-        nothing = {"version": _VERSION, "generation": 0, "runs": [], "journals": [], "verdicts": [], "covered": {}}
-        return cls(folder, nothing | {name: [0, 0] for name in ("views", "again")})
+        nothing = {"version": _VERSION, "generation": 0, "runs": [], "journals": [], "verdicts": []}
+        rows = {name: [0, 0] for name in ("views", "again")}
+        return cls(folder, {**nothing, **rows, "covered": {}, "has_logs": False})
 
     @classmethod
     def _existing(cls, folder: Path, landed_to: Mapping[str, int] | None) -> Store:
@@ -86,6 +89,7 @@ class Store:
             raise Damaged(f"version {state['version']}")
         store = cls(folder, state)
         store._read_recent()
+        store._tidy()
         if (store.views.verified(), store.again.verified()) != store._checksums:
             raise Damaged("rows do not have their checksum")
         if landed_to is not None:
@@ -111,8 +115,9 @@ class Store:
         if not len(views):
             return
         covering = self._covering if at_once else self._recovering
-        for journal in np.unique(views.journal).tolist():
-            most = int(views.position[views.journal == journal].max())
+        one = bool((views.journal == views.journal[0]).all())
+        for journal in [int(views.journal[0])] if one else np.unique(views.journal).tolist():
+            most = int((views.position if one else views.position[views.journal == journal]).max())
             covering[journal] = max(covering.get(journal, -1), most)
         earliest = int(views.day.min())
         if self._settling is None or earliest < self._settling:
@@ -188,6 +193,13 @@ class Store:
     def _recent(self) -> Path:
         return self.folder / f"recent-{self._generation}"
 
+    def _tidy(self) -> None:
+        """Remove what was written or replaced just before a crash."""
+        needed = {self._recent, *(run.path for run in self.index.disk)}
+        for path in (*self.folder.glob("recent-*"), *self.folder.glob("run-*")):
+            if path not in needed:
+                path.unlink()
+
     def _runs(self, state: Mapping[str, Any], checksums: dict[str, int]) -> list[Run]:
         runs = []
         for name, entries, checksum in state["runs"]:
@@ -203,6 +215,7 @@ class Store:
         self.views.committed, self.again.committed = state["views"][0], state["again"][0]
         self.journals = {name: at for at, name in enumerate(state["journals"])}
         self.verdicts = {name: at for at, name in enumerate(state["verdicts"])}
+        self.has_logs = state["has_logs"]
         self._covered = dict(state["covered"])
         self._covering = {self.journals[name]: position for name, position in self._covered.items()}
         self._checksums = state["views"][1], state["again"][1]
@@ -213,6 +226,7 @@ class Store:
             "again": [self.again.committed, self.again.checksum],
             "journals": list(self.journals),
             "verdicts": list(self.verdicts),
+            "has_logs": self.has_logs,
             "covered": self._covered,
         }
 

@@ -267,49 +267,62 @@ class _Table:
         return self.column(name, pa.int64())
 
     def text(self, name: str) -> pa.StringArray:
-        return self.column(name, pa.string()).cast(pa.string())
+        return _as(self.column(name, pa.string()), pa.string())
 
     def dictionary(self, name: str) -> pa.DictionaryArray:
         column = self.column(name, pa.string())
         return column if pa.types.is_dictionary(column.type) else column.cast(pa.string()).dictionary_encode()
 
     def equals(self, name: str, text: str) -> Flags:
+        if name not in self._names or self._table[name].null_count == self.rows:
+            return np.zeros(self.rows, np.bool_)
         column = self.column(name, pa.string())
         if not pa.types.is_dictionary(column.type):
-            found = pc.equal(column.cast(pa.string()), text)
-            return np.asarray(found.fill_null(False).to_numpy(zero_copy_only=False))
+            found = pc.equal(_as(column, pa.string()), text)
+            return np.asarray(_filled(found, False).to_numpy(zero_copy_only=False))
         each = pc.equal(column.dictionary.cast(pa.string()), text).fill_null(False).to_numpy(zero_copy_only=False)
-        codes = column.indices.fill_null(len(each)).to_numpy(zero_copy_only=False)
+        if len(each) == 1 and not column.null_count:
+            return np.full(self.rows, each[0])
+        codes = _filled(column.indices, len(each)).to_numpy(zero_copy_only=False)
         return np.append(each, False)[codes]
 
     def truth(self, name: str) -> Flags:
-        column = self.column(name, pa.bool_())
-        return np.asarray(column.cast(pa.bool_()).fill_null(False).to_numpy(zero_copy_only=False))
+        if name not in self._names:
+            return np.zeros(self.rows, np.bool_)
+        column = _as(self.column(name, pa.bool_()), pa.bool_())
+        return np.asarray(_filled(column, False).to_numpy(zero_copy_only=False))
 
     def integers(self, name: str, otherwise: int) -> Ints:
-        column = self.column(name, pa.int64()).cast(pa.int64())
-        filled = column.fill_null(otherwise) if column.null_count else column
-        return np.asarray(filled.to_numpy(zero_copy_only=False))
+        column = _as(self.column(name, pa.int64()), pa.int64())
+        return np.asarray(_filled(column, otherwise).to_numpy(zero_copy_only=False))
 
     @staticmethod
     def picodollars(column: pa.Array) -> Ints:
         """DECIMAL(18,12) as the integer that it is: below a million dollars, the lower half of its 16 bytes."""
-        filled = column.cast(pa.decimal128(18, 12))
+        filled = _as(column, pa.decimal128(18, 12))
         halves = np.frombuffer(filled.buffers()[1], np.int64)[filled.offset * 2 :][: len(filled) * 2 : 2]
         if not filled.null_count:
             return halves
         return np.where(filled.is_valid().to_numpy(zero_copy_only=False), halves, _UNTOLD)
 
     def days(self) -> npt.NDArray[np.int32]:
-        column = self.column("date", pa.date32()).cast(pa.date32())
-        return np.asarray(column.cast(pa.int32()).to_numpy(zero_copy_only=False))
+        column = _as(self.column("date", pa.date32()), pa.date32())
+        return np.asarray(column.view(pa.int32()).to_numpy(zero_copy_only=False))
 
     def journals(self, known: dict[str, int]) -> npt.NDArray[np.int32]:
         return numbered(self.dictionary("journal_id"), known)
 
 
+def _as(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    return column if column.type == kind else column.cast(kind)
+
+
+def _filled(column: pa.Array, value: int | bool) -> pa.Array:
+    return column.fill_null(value) if column.null_count else column
+
+
 def numbered(texts: pa.DictionaryArray, known: dict[str, int]) -> npt.NDArray[np.int32]:
     """The number of each text, 0 for null; texts that are new get the next ones."""
-    indices = texts.indices.fill_null(0) if texts.null_count else texts.indices
+    indices = _filled(texts.indices, 0)
     codes = np.array([known.setdefault(text, len(known)) for text in texts.dictionary.to_pylist()] or [0], np.int32)
     return codes[indices.to_numpy(zero_copy_only=False)]
