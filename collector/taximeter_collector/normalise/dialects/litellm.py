@@ -37,7 +37,8 @@ def _adjust(view: View) -> None:
 DIALECT = Dialect(
     name="litellm",
     scopes=["litellm", "litellm.*"],
-    names=["litellm_request", "raw_gen_ai_request"],
+    keys=["litellm.*"],  # of the first pipeline also in spans of the app or the proxy, if there is one around the call
+    names=["litellm_request"],
     precedence=10,  # one of its mappers writes OpenInference's keys beside its own
     fields={
         "provider": ["gen_ai.provider.name", "gen_ai.system", Each("litellm.provider.model", found(r"^([^/]+)/"))],
@@ -62,7 +63,7 @@ DIALECT = Dialect(
         "aspeech": "speech",
         "aocr": "ocr",
     },
-    by_name={"raw_gen_ai_request": "", "Received Proxy Server Request": ""},
+    by_name={"raw_gen_ai_request": ""},
     rank=5,
     # llm.PROVIDER.* is what was sent to a provider, and what came back.
     content={

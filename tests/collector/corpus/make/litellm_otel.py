@@ -64,6 +64,11 @@ async def ask(pipeline: str, corpus: Corpus) -> None:
         asked = {"model": "openai/text-embedding-3-small", "input": ["How much?"]}
         await litellm.aembedding(**asked, api_base=f"{url}/v1", api_key="k")
         await asyncio.sleep(1)
+    with corpus.case(f"{pipeline}-within", "A call inside a span of the app."):
+        from opentelemetry import trace
+
+        with trace.get_tracer("shop").start_as_current_span("take order"):
+            await completion(**openai)
     litellm.cache = litellm.Cache(type="local")
     with corpus.case(f"{pipeline}-cache-hit", "LiteLLM answers the second call from its own cache, for nothing."):
         for _ in range(2):
