@@ -28,6 +28,7 @@ _VERTEX = r"claude[a-z0-9.-]*@"
 
 
 def _adjust(view: View) -> None:
+    view.translate("request_model", lambda model: model.removesuffix("[1m]"))  # a longer context, not another model
     if view.signal == "log":
         _name_events(view)
     _tell_who_serves(view)

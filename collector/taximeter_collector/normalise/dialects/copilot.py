@@ -36,7 +36,9 @@ DIALECT = Dialect(
     names=["github.copilot.*", "copilot_chat.*"],
     precedence=20,
     fields={
-        "conversation_id": ["gen_ai.conversation.id", "copilot_chat.chat_session_id", "copilot_chat.session_id"],
+        # In VS Code, `gen_ai.conversation.id` of a call is the id of its request.
+        "conversation_id": ["copilot_chat.chat_session_id", "copilot_chat.session_id", "gen_ai.conversation.id"],
+        "user_id": ["user.id", "enduser.id", "enduser.pseudo.id"],
         "ttft_ms": ["copilot_chat.time_to_first_token"],
         "duration_ms": ["duration_ms"],
         "reported_cost_usd": [Each("github.copilot.nano_aiu", _dollars)],

@@ -23,6 +23,8 @@ TOOLS: dict[str, dict[str, dict[str, Any]]] = {
     "shell": {
         "Bash": {"command": "echo 42", "description": "Say it"},
         "exec_command": {"cmd": "echo 42"},
+        "shell_command": {"command": "echo 42"},
+        "shell": {"command": ["echo", "42"]},
         "run_shell_command": _SHELL,
         "bash": {"command": "echo 42", "description": "Say it"},
     },

@@ -114,7 +114,7 @@ def _codex(place: Place) -> tuple[list[str], dict[str, str]]:
 def _gemini(place: Place) -> tuple[list[str], dict[str, str]]:
     telemetry = {"enabled": True, "traces": True, "target": "local", "otlpEndpoint": place.sink, "logPrompts": True}
     _settings(place.home / ".gemini", "gemini-api-key", {**telemetry, "otlpProtocol": "http"})
-    asked = ["gemini", "-p", PROMPT, "-m", place.model, "--yolo", "--skip-trust"]
+    asked = ["gemini", "-p", PROMPT, "-m", place.model, "--yolo"]
     return asked, {"GOOGLE_GEMINI_BASE_URL": place.provider, "GEMINI_API_KEY": "none"}
 
 
@@ -126,8 +126,9 @@ def _qwen(place: Place) -> tuple[list[str], dict[str, str]]:
 
 
 def _settings(folder: Path, key: str, telemetry: dict[str, Any]) -> None:
-    settings = {"security": {"auth": {"selectedType": key}}, "telemetry": telemetry}
-    _write(folder / "settings.json", json.dumps({**settings, "privacy": {"usageStatisticsEnabled": False}}))
+    security = {"auth": {"selectedType": key}, "folderTrust": {"enabled": False}}
+    settings = {"security": security, "telemetry": telemetry, "privacy": {"usageStatisticsEnabled": False}}
+    _write(folder / "settings.json", json.dumps(settings))
 
 
 def _copilot(place: Place) -> tuple[list[str], dict[str, str]]:
@@ -214,6 +215,12 @@ CASES = {
             environment={"CLAUDE_CODE_MAX_RETRIES": "1"},
             signals=(_TRACES, _LOGS),
         ),
+        Case(
+            "long-context",
+            "The span names the model as it is called in Claude Code, the event as the answer did.",
+            (),
+            model="claude-sonnet-4-5[1m]",
+        ),
         Case("events", "Without traces.", (), environment={"OTEL_TRACES_EXPORTER": "none"}, signals=(_LOGS,)),
         Case(
             "no-request-id",
@@ -288,10 +295,17 @@ def _run(binaries: Path, agent: Agent, case: Case, version: str) -> None:
         )
         time.sleep(1)
         sink.close()
-        kept = [one for one in sink.requests if one["signal"] in case.signals and _select(one["otlp"], agent)]
+        sent = [{**one, "signal": _signal(one)} for one in sink.requests]
+        kept = [one for one in sent if one["signal"] in case.signals and _select(one["otlp"], agent)]
         text = json.dumps(kept).replace(str(place.project), "work").replace(folder, "tmp")
         requests = scrubbed(_brief(json.loads(_renamed(text))), {loopback.port: 8080, sink.port: 4318})
     store(agent.dialect, agent.package, version, case.name, says=case.says, requests=requests)
+
+
+def _signal(request: dict[str, Any]) -> str:
+    """By its path; Gemini CLI once sent all three to the bare address."""
+    by_body = {"resourceSpans": "traces", "resourceLogs": "logs", "resourceMetrics": "metrics"}
+    return request["signal"] or next((by_body[name] for name in request["otlp"] if name in by_body), "")
 
 
 def _select(otlp: dict[str, Any], agent: Agent) -> bool:
