@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.metadata import version
 
 from tests.collector.corpus.make import asking
 from tests.collector.corpus.make.capture import Corpus
@@ -39,10 +40,15 @@ def openai() -> None:
 def anthropic() -> None:
     from opentelemetry.instrumentation.anthropic import AnthropicInstrumentor
 
-    os.environ["ANTHROPIC_OPEN_TELEMETRY"] = "false"
     with Corpus("openllmetry", "opentelemetry-instrumentation-anthropic", "anthropic") as corpus:
         AnthropicInstrumentor().instrument()
         provider = corpus.loopback
+        if version("anthropic").startswith("2."):
+            with corpus.case("two-spans", "The SDK tells of the call as well, in a span below."):
+                asking.anthropic_chat(provider)
+            with corpus.case("two-spans-stream", "The SDK tells of a streamed call as well."):
+                asking.anthropic_stream(provider)
+        os.environ["ANTHROPIC_OPEN_TELEMETRY"] = "false"
         with corpus.case("metrics", "A call's metrics.", signals=("metrics",)):
             asking.anthropic_chat(provider)
         with corpus.case("plain", "A call, whole, with tokens read from and written to the cache."):
