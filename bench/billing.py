@@ -1,14 +1,13 @@
 """What it costs to bill once: microseconds of CPU a view, and bytes for each call that is remembered.
 
-    python bench/billing.py            # a million calls remembered before each measurement
-    python bench/billing.py --calls 10000000
+python bench/billing.py            # a million calls remembered before each measurement
+python bench/billing.py --calls 10000000
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-
 from taximeter_collector.bill import Register, SpanLinks
 
 COMMIT = 80_000
@@ -85,9 +83,14 @@ def landed(table: pa.Table) -> pa.Table:
     global _position
     _position += 1
     rows = table.num_rows
-    return table.append_column("journal_id", pa.array(["0f3c8d1a9b7e4c22"]).dictionary_encode().take(pa.nulls(rows, pa.int32()).fill_null(0))).append_column(
-        "journal_position", pa.array(np.full(rows, _position))
-    ).append_column("journal_item", pa.array(np.arange(rows, dtype=np.int32)))
+    return (
+        table.append_column(
+            "journal_id",
+            pa.array(["0f3c8d1a9b7e4c22"]).dictionary_encode().take(pa.nulls(rows, pa.int32()).fill_null(0)),
+        )
+        .append_column("journal_position", pa.array(np.full(rows, _position)))
+        .append_column("journal_item", pa.array(np.arange(rows, dtype=np.int32)))
+    )
 
 
 Commit = tuple[pa.Table, SpanLinks]
@@ -98,7 +101,10 @@ def flat(rows: int = COMMIT) -> Commit:
     trace, span, parent = Ids(rows, 16), Ids(rows, 8), Ids(rows, 8)
     nobody = pa.array([b""]).take(pa.array(np.zeros(rows, np.int32)))
     links = SpanLinks.join(
-        [SpanLinks.of(trace.binary(), span.binary(), parent.binary()), SpanLinks.of(trace.binary(), parent.binary(), nobody)]
+        [
+            SpanLinks.of(trace.binary(), span.binary(), parent.binary()),
+            SpanLinks.of(trace.binary(), parent.binary(), nobody),
+        ]
     )
     return calls(trace, span, parent, response(rows)), links
 
@@ -157,8 +163,12 @@ def main() -> None:
             spent += land(register, [alone()])
             filled += COMMIT
         print(f"{filled:,} calls landed at {spent / filled * 1e6:.2f} us each, merging included")
-        print(f"  in memory {resident_mb()[0] - before:,.0f} MB more, {register.resident_bytes / filled:.1f} bytes a call")
-        print(f"  on disk {sum(file.stat().st_blocks * 512 for file in Path(folder).rglob('*')) / filled:.1f} bytes a call")
+        print(
+            f"  in memory {resident_mb()[0] - before:,.0f} MB more, {register.resident_bytes / filled:.1f} bytes a call"
+        )
+        print(
+            f"  on disk {sum(file.stat().st_blocks * 512 for file in Path(folder).rglob('*')) / filled:.1f} bytes a call"
+        )
         workloads: list[tuple[str, Callable[[], Commit]]] = [
             ("calls in traces of their own", alone),
             ("calls below a span that is no call", flat),
@@ -169,7 +179,9 @@ def main() -> None:
             views = sum(table.num_rows for table, _ in commits)
             new, again = land(register, commits), land(register, commits)
             once = land(register, commits[:1] * options.commits)
-            print(f"{name}: new {new / views * 1e6:.2f}, again {again / views * 1e6:.2f}, again and again {once / views * 1e6:.2f} us")
+            print(
+                f"{name}: new {new / views * 1e6:.2f}, again {again / views * 1e6:.2f}, again and again {once / views * 1e6:.2f} us"
+            )
 
 
 if __name__ == "__main__":

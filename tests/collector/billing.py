@@ -195,8 +195,7 @@ class Ledger:
         whole = whole.append_column("not_billable_because", pa.array([row.because for row in rows], pa.string()))
         whole = whole.append_column("billed_as", pa.array([row.billed_as for row in rows], pa.string()))
         whole = whole.append_column("view_rank", pa.array([row.view_rank for row in rows], pa.int32()))
-        for batch in whole.to_batches(max_chunksize=7):
-            yield batch
+        yield from whole.to_batches(max_chunksize=7)
 
     @property
     def billed(self) -> list[Row]:

@@ -14,9 +14,9 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from taximeter_collector.bill.semantics import Key, View, decide
 from taximeter_collector.bill.views import LEAST_ID, incoming
+
 from tests.collector.billing import Call, Ledger, Link, table
 
 LONG = ["chatcmpl-aaaaaaaaaaaa", "chatcmpl-bbbbbbbbbbbb", "chatcmpl-cccccccccccc"]

@@ -6,8 +6,8 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-
 from taximeter_collector.bill import CALL_COLUMNS
+
 from tests.collector.billing import DAY, NOON, Call, Ledger, Row
 
 ANSWER = "chatcmpl-0123456789abcdef"
@@ -39,7 +39,9 @@ def test_a_call_without_usage_is_billed_so_that_it_is_missed(ledger: Ledger) -> 
 def test_a_failed_call_without_usage_is_not_billed(ledger: Ledger) -> None:
     """Providers do not charge for it. One with usage, or with a response id, is charged like any other."""
     rows = ledger.land(
-        Call(span=1, tokens=None, failed=True), Call(span=2, failed=True), Call(span=3, tokens=None, failed=True, response=ANSWER)
+        Call(span=1, tokens=None, failed=True),
+        Call(span=2, failed=True),
+        Call(span=3, tokens=None, failed=True, response=ANSWER),
     )
     assert told(*rows) == [("failed", None), BILLED, BILLED]
 
@@ -61,7 +63,10 @@ def test_views_with_one_response_id_are_one_response(ledger: Ledger) -> None:
 
 
 def test_short_response_ids_identify_nothing(ledger: Ledger) -> None:
-    assert told(*ledger.land(Call(span=1, response="chatcmpl-1"), Call(span=2, response="chatcmpl-1"))) == [BILLED, BILLED]
+    assert told(*ledger.land(Call(span=1, response="chatcmpl-1"), Call(span=2, response="chatcmpl-1"))) == [
+        BILLED,
+        BILLED,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +190,11 @@ def test_an_agent_that_carries_its_last_answers_id_does_not_take_that_answer_alo
 
 def test_of_three_layers_the_lowest_is_billed(ledger: Ledger) -> None:
     """Whatever they say: the same id above, another one below."""
-    framework, sdk, gateway = Call(span=1, response=ANSWER), Call(span=2, parent=1, response=ANSWER), Call(span=3, parent=2)
+    framework, sdk, gateway = (
+        Call(span=1, response=ANSWER),
+        Call(span=2, parent=1, response=ANSWER),
+        Call(span=3, parent=2),
+    )
     rows = [ledger.land(call)[0] for call in (framework, gateway, sdk)]
     assert [row.because for row in rows] == ["nested", None, "nested"]
     assert {row.billed_as for row in rows if row.because} == {rows[1].name}
@@ -221,7 +230,9 @@ def test_a_total_counts_if_nothing_else_tells(ledger: Ledger) -> None:
 
 def test_a_total_that_never_counts_takes_no_part(ledger: Ledger) -> None:
     inner, never, outer = ledger.land(
-        Call(span=3, parent=2, tokens=None), Call(span=2, parent=1, total=True, verdict="aggregate"), Call(span=1, total=True)
+        Call(span=3, parent=2, tokens=None),
+        Call(span=2, parent=1, total=True, verdict="aggregate"),
+        Call(span=1, total=True),
     )
     assert told(inner, never, outer) == [("same_call", outer.name), ("aggregate", None), BILLED]
 

@@ -93,7 +93,8 @@ def dictionary_fingerprints(column: pa.Array) -> Keys:
         return text_fingerprints(column)
     each = np.append(text_fingerprints(column.dictionary.cast(pa.string())), np.uint64(0))
     codes = column.indices.fill_null(len(each) - 1).to_numpy(zero_copy_only=False)
-    return each[codes]
+    fingerprints: Keys = each[codes]
+    return fingerprints
 
 
 def hex_ids(texts: pa.StringArray, digits: int) -> list[Keys]:
@@ -105,8 +106,8 @@ def hex_ids(texts: pa.StringArray, digits: int) -> list[Keys]:
     starts, ends, data = _bounds(texts)
     uneven = np.flatnonzero(ends - starts != digits)
     if not len(uneven):
-        halves = _half(data[: len(starts) * digits].view(_LITTLE)).reshape(len(starts), digits // _WORD)
-        return [halves[:, at] | (halves[:, at + 1] << _SHIFT) for at in range(0, digits // _WORD, 2)]
+        parts = _half(data[: len(starts) * digits].view(_LITTLE)).reshape(len(starts), digits // _WORD)
+        return [parts[:, at] | (parts[:, at + 1] << _SHIFT) for at in range(0, digits // _WORD, 2)]
     words = _words(data)
     starts = np.minimum(starts, max(len(words) - digits, 0))
     halves = [_half(words[starts + offset]) for offset in range(0, digits, _WORD)] if len(words) > digits else []

@@ -36,7 +36,7 @@ _WITNESSES = 8
 
 
 def already_nested(index: Index, spans: Keys, total: Mask) -> Mask:
-    """Of calls by span: whether something that landed before is below them. Whatever comes below changes nothing then."""
+    """Of calls by span: whether something that landed before is below them. More changes nothing."""
     found = np.zeros(len(spans), np.bool_)
     found[index.find(keyed(TELLING_BELOW, spans), 1)[0]] = True
     some = np.flatnonzero(total & ~found)
@@ -88,8 +88,7 @@ class Gathering:
         found = [numbers_of(self._find(RESPONSE, views["response"])[1]), numbers_of(self._find(SPAN, views["span"])[1])]
         calls = ~log & ~total
         if self.has_logs:
-            for kind in (TELLING_LOG, BLANK_LOG):
-                found.append(numbers_of(self._find(kind, views["span"][calls])[1]))
+            found += [numbers_of(self._find(kind, views["span"][calls])[1]) for kind in (TELLING_LOG, BLANK_LOG)]
         found.append(self._below(TELLING_BELOW, views["span"][calls], None))
         totals = ~log & total
         found.append(self._below(TELLING_BELOW, views["span"][totals], _WITNESSES))

@@ -18,7 +18,7 @@ from taximeter_collector.bill.runs import Run, merged, write_merged
 __all__ = ["Index"]
 
 _RATIO = 3
-"""Each run is at least so many times as large as the next newer one: few runs to search, few times an entry is moved."""
+"""Each run is at least so many times as large as the next newer one: few runs to search, few moves of an entry."""
 _MOST_IN_MEMORY = 1 << 20
 _MOST_RUNS = 4
 """In memory."""
@@ -100,7 +100,7 @@ class Index:
         return self.in_memory >= _MOST_IN_MEMORY
 
     def spill(self, number: int) -> list[Path]:
-        """Write what is in memory to disk, merged with what is there and not much larger. Returns files of no more use."""
+        """Write what is in memory to disk, merged with what is not much larger. Returns files of no more use."""
         size, kept = self.in_memory, list(self.disk)
         joining: list[Run] = []
         while kept and len(kept[-1]) < _RATIO * size:

@@ -1,4 +1,4 @@
-"""The rules of `semantics`, for many views at once: arrays in, and for each view whether it counts, and what instead."""
+"""The rules of `semantics`, for many views at once: for each, whether it counts, and what counts instead."""
 
 from __future__ import annotations
 

@@ -104,7 +104,10 @@ class Lineage:
 
     def walk(self, who: Numbers, own: Keys, log: Mask, start: Keys, nodes: Nodes) -> Walk:
         """Follow the parents of each view from a span on. A log record's own span is not above it."""
-        below, calls, waiting, unknown = ([] for _ in range(4))
+        below: list[Numbers] = []
+        waiting: list[Numbers] = []
+        calls: list[Keys] = []
+        unknown: list[Keys] = []
         current = start
         for step in range(MOST_STEPS):
             going = (current != 0) & ((current != own) | (log & (step == 0)))
@@ -133,7 +136,14 @@ class Lineage:
         )
 
     def _landed(
-        self, current: Keys, is_call: Mask, known: Mask, parent: Keys, who: Numbers, below: list[Numbers], calls: list[Keys]
+        self,
+        current: Keys,
+        is_call: Mask,
+        known: Mask,
+        parent: Keys,
+        who: Numbers,
+        below: list[Numbers],
+        calls: list[Keys],
     ) -> None:
         """Calls of the register on the way, with what was found above them when they landed."""
         which, values = self._index.find(keyed(SPAN, current), 1)

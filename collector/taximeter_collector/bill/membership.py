@@ -38,7 +38,7 @@ class Membership:
     def may_know(self, keys: Keys) -> npt.NDArray[np.bool_]:
         """Where a key may have been added."""
         marks = _marks(keys)
-        return (self._words.take((keys >> self._shift).view(np.int64)) & marks) == marks
+        return np.asarray((self._words.take((keys >> self._shift).view(np.int64)) & marks) == marks)
 
 
 def _marks(keys: Keys) -> Keys:

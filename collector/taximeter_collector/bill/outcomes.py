@@ -53,7 +53,9 @@ class Outcomes:
         """Of equal views, who is billed already stays so; a register that is rebuilt asks the lake."""
         code, _ = self.of(numbers)
         stays = ((numbers < landed) & (code == BILLED)).astype(np.int64)
-        return stays + 2 * flag(views["flags"], BILLED_BEFORE) if self.recovering else stays
+        if self.recovering:
+            stays += 2 * flag(views["flags"], BILLED_BEFORE)
+        return stays
 
     def of(self, numbers: Numbers) -> tuple[Codes, Numbers]:
         """What became of views: a code, and who is billed instead (themselves, if they are; -1 if nobody)."""
@@ -64,7 +66,7 @@ class Outcomes:
         return code, target
 
     def judged(self, numbers: Numbers, views: Table, judgement: Judgement, landed: int) -> None:
-        """Take note of a judgement about new views and earlier ones, and of what follows for those that refer to them."""
+        """Take note of a judgement about new views and earlier ones, and of what follows for others."""
         code, target = judgement.code, np.where(judgement.target < 0, -1, numbers[judgement.target])
         old_code, old_target = self.of(numbers)
         former = numbers < landed
@@ -75,7 +77,9 @@ class Outcomes:
         code, target = np.where(stays, old_code, code), np.where(stays, old_target, target)
         changed = np.flatnonzero(~former | (code != old_code) | (target != old_target))
         fallen = former & (old_code == BILLED) & (code != BILLED)
-        referring = self._referring(numbers[fallen], numbers, dict(zip(numbers[fallen].tolist(), target[fallen].tolist())))
+        referring = self._referring(
+            numbers[fallen], numbers, dict(zip(numbers[fallen].tolist(), target[fallen].tolist(), strict=True))
+        )
         self._enter(numbers[changed], code[changed], target[changed], ~former[changed])
         self._enter(*referring, np.zeros(len(referring[0]), np.bool_))
         was = changed[former[changed]]
@@ -133,7 +137,12 @@ class Outcomes:
         self._report(views, code, target, code == BILLED)
         again, of = self._store.repeats(numbers)
         verdict = flag(views["flags"], VERDICT)[of]
-        self._report(again, np.where(verdict, code[of], code_of(RETRANSMITTED)).astype(np.int16), target[of], np.zeros(len(of), np.bool_))
+        self._report(
+            again,
+            np.where(verdict, code[of], code_of(RETRANSMITTED)).astype(np.int16),
+            target[of],
+            np.zeros(len(of), np.bool_),
+        )
 
     def _report(self, rows: Table, code: Codes, target: Numbers, billed: Mask) -> None:
         names = self._names(np.where(billed, -1, target)).to_pylist()

@@ -14,32 +14,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 
+from taximeter_collector.bill.comparison import Comparison
 from taximeter_collector.bill.fingerprints import Keys
-from taximeter_collector.bill.gathering import Gathering, already_nested
-from taximeter_collector.bill.judging import BILLED, judge
 from taximeter_collector.bill.kinds import (
-    ABOVE,
-    BLANK_BELOW,
-    BLANK_LOG,
     LIKE,
-    RESPONSE,
     SPAN,
-    TELLING_BELOW,
-    TELLING_LOG,
-    WAITS,
     keyed,
     likeness_of,
     numbers_of,
-    span_values,
 )
-from taximeter_collector.bill.lineage import Lineage, Nodes, Walk
 from taximeter_collector.bill.outcomes import Outcomes
 from taximeter_collector.bill.recovery import ROWS_AT_ONCE, Instead, instead_of, located
 from taximeter_collector.bill.rows import VIEW
-from taximeter_collector.bill.sets import among, distinct
 from taximeter_collector.bill.settled import Settled, SpanLinks
 from taximeter_collector.bill.store import Store
-from taximeter_collector.bill.views import LOG, MUTE, TELLS, VERDICT, Views, flag, incoming
+from taximeter_collector.bill.views import LOG, MUTE, Views, flag, incoming
 
 __all__ = ["Register"]
 
@@ -59,8 +48,8 @@ class Register:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._index = store.index
-        self._lineage = Lineage(store.index, store.views)
         self._outcomes = Outcomes(store)
+        self._comparison = Comparison(store, self._outcomes)
 
     @classmethod
     def open(
@@ -105,20 +94,7 @@ class Register:
         numbers, instead = numbers[instead >= 0], instead[instead >= 0]
         for start in range(0, len(numbers), ROWS_AT_ONCE):
             some, others = numbers[start : start + ROWS_AT_ONCE], instead[start : start + ROWS_AT_ONCE]
-            code, _ = self._outcomes.of(some)
-            some, others = some[code == BILLED], others[code == BILLED]
-            views, other_views = self._store.views.take(some), self._store.views.take(others)
-            covered = flag(other_views["flags"], TELLS) & ~flag(views["flags"], TELLS)
-            walk = Walk(
-                below=np.where(covered, some, others),
-                call=np.where(covered, other_views["span"], views["span"]),
-                waiting=np.zeros(0, np.int64),
-                unknown=np.zeros(0, np.uint64),
-            )
-            nothing = np.zeros(0, VIEW)
-            self._enter(nothing, np.zeros(0, np.int64), np.zeros(0, np.bool_), walk)
-            self._judge(nothing, np.zeros(0, np.int64), np.concatenate([some, others]), len(self._store.views), walk)
-            self._index.add(*_named(self._outcomes.entries()))
+            self._comparison.relate(some, others)
             self._store.commit()
 
     def settle(self, calls: pa.Table, spans: SpanLinks) -> Settled:
@@ -138,7 +114,9 @@ class Register:
         self._store.views.add(rows)
         self._store.has_logs |= bool(flag(rows["flags"], LOG).any())
         only_calls = len(spans.span) == int((~flag(views.flags, LOG) & (views.span != 0)).sum())
-        entered = self._compare(rows, numbers, met, spans, only_calls) if len(rows) or not only_calls else met
+        entered = (
+            self._comparison.compare(rows, numbers, met, spans, only_calls) if len(rows) or not only_calls else met
+        )
         new = np.zeros(len(views), np.bool_)
         new[fresh] = True
         again = np.flatnonzero((number >= 0) & ~new)
@@ -151,7 +129,7 @@ class Register:
     @property
     def resident_bytes(self) -> int:
         """What it holds in memory, but for what is mapped from files."""
-        return self._store.resident_bytes + self._lineage.resident_bytes
+        return self._store.resident_bytes + self._comparison.resident_bytes
 
     def commit(self) -> None:
         """Remember what was settled: the lake has it."""
@@ -201,107 +179,6 @@ class Register:
             found[which] = numbers_of(values)
         return found, met
 
-    def _compare(self, rows: Table, numbers: Numbers, met: Mask, spans: SpanLinks, only_calls: bool) -> Mask:
-        """Settle new views, with all that they have to do with. Tells which of them may not be billed."""
-        landed = len(self._store.views) - len(rows)
-        log = flag(rows["flags"], LOG)
-        own = ~log & (rows["span"] != 0)
-        nodes = Nodes.of(spans.span, spans.parent, rows["span"][own], rows["parent"][own])
-        walk = self._walk(rows, numbers, met, nodes)
-        concerned = self._shared(rows, log) | met
-        pulled = self._pulled(walk, nodes)
-        of_fresh = walk.below - landed
-        concerned[of_fresh[pulled & (of_fresh >= 0)]] = True
-        if len(walk.call):
-            concerned |= own & among(rows["span"], walk.call)
-        more = walk.below[pulled & (of_fresh < 0)]
-        above = numbers_of(self._index.find(keyed(SPAN, distinct(walk.call[pulled])))[1])
-        if concerned.any() or len(more):
-            self._judge(rows[concerned], numbers[concerned], np.concatenate([more, above]), landed, walk)
-        self._outcomes.verdicts(numbers[~concerned], rows[~concerned])
-        self._enter(rows, numbers, log, walk)
-        if not only_calls:
-            self._lineage.notice(nodes)
-        return concerned | flag(rows["flags"], VERDICT)
-
-    def _judge(self, rows: Table, numbers: Numbers, more: Numbers, landed: int, walk: Walk) -> None:
-        """Compare new views, and some that landed before, with all that belongs to them."""
-        gathering = Gathering(self._index, self._store.views, self._store.has_logs)
-        gathering.over.append(walk.call)
-        gathering.under.append(walk.below)
-        gathering.gather(numbers, rows, more)
-        preferred = self._outcomes.preferred(gathering.numbers, gathering.views, landed)
-        judgement = judge(gathering.views, preferred, *gathering.pairs())
-        self._outcomes.judged(gathering.numbers, gathering.views, judgement, landed)
-
-    def _walk(self, rows: Table, numbers: Numbers, met: Mask, nodes: Nodes) -> Walk:
-        """What the new views are below, and those that waited for a span that is here now."""
-        waited, start = self._lineage.resumed(nodes)
-        former = self._store.views.take(waited)
-        log = flag(np.concatenate([rows["flags"], former["flags"]]), LOG)
-        walk = self._lineage.walk(
-            np.concatenate([numbers, waited]),
-            np.concatenate([rows["span"], former["span"]]),
-            log,
-            np.concatenate([rows["parent"], start]),
-            nodes,
-        )
-        met_rows = np.flatnonzero(met)
-        which, values = self._index.find(keyed(SPAN, rows["span"][met_rows]))
-        through, inherited = self._index.find(keyed(ABOVE, numbers_of(values)))
-        walk.below = np.concatenate([walk.below, numbers[met_rows[which[through]]]])
-        walk.call = np.concatenate([walk.call, inherited])
-        return walk
-
-    def _shared(self, rows: Table, log: Mask) -> Mask:
-        """Which of the new views have a response or a span in common with another one."""
-        found = _repeated(rows["response"]) | _repeated(rows["span"])
-        found[self._index.find(keyed(RESPONSE, rows["response"]), 1)[0]] = True
-        if self._store.has_logs:
-            of_spans = np.where(log, np.uint64(0), rows["span"])
-            of_logs = np.where(log, rows["span"], np.uint64(0))
-            for kind, keys in ((SPAN, of_logs), (TELLING_LOG, of_spans), (BLANK_LOG, of_spans)):
-                found[self._index.find(keyed(kind, keys), 1)[0]] = True
-        return found
-
-    def _pulled(self, walk: Walk, nodes: Nodes) -> Mask:
-        """Where what is below a call can change anything: the call is new, or nothing was below it before."""
-        which, values = self._index.find(keyed(SPAN, walk.call), 1)
-        total = np.zeros(len(walk.call), np.bool_)
-        total[which] = (self._store.views.take(numbers_of(values))["flags"] & 4) != 0
-        here, at = nodes.find(walk.call)
-        if len(nodes.span):
-            here &= nodes.is_call[at]
-        return here | ~already_nested(self._index, walk.call, total)
-
-    def _enter(self, rows: Table, numbers: Numbers, log: Mask, walk: Walk) -> None:
-        """What later views find these by."""
-        who, tells = numbers.astype(np.uint64), flag(rows["flags"], TELLS)
-        own = ~log & (rows["span"] != 0)
-        below = flag(self._store.views.take(walk.below)["flags"], TELLS)
-        entries = [
-            (keyed(RESPONSE, rows["response"]), who),
-            (keyed(SPAN, rows["span"][own]), span_values(numbers[own], rows["likeness"][own])),
-            (keyed(LIKE, rows["likeness"][~own]), who[~own]),
-            (keyed(TELLING_LOG, rows["span"][log & tells]), who[log & tells]),
-            (keyed(BLANK_LOG, rows["span"][log & ~tells]), who[log & ~tells]),
-            (keyed(TELLING_BELOW, walk.call[below]), walk.below[below].astype(np.uint64)),
-            (keyed(BLANK_BELOW, walk.call[~below]), walk.below[~below].astype(np.uint64)),
-            (keyed(ABOVE, walk.below), walk.call),
-            (keyed(WAITS, walk.unknown), walk.waiting.astype(np.uint64)),
-            *self._outcomes.entries(),
-        ]
-        self._index.add(*_named(entries))
-
-
-def _named(entries: list[tuple[Keys, Keys]]) -> tuple[Keys, Keys]:
-    """As one, without those that have no key."""
-    nothing = np.zeros(0, np.uint64)
-    keys = np.concatenate([nothing, *(each for each, _ in entries)])
-    values = np.concatenate([nothing, *(each for _, each in entries)])
-    named = keys != 0
-    return (keys, values) if named.all() else (keys[named], values[named])
-
 
 def packed(views: Views, verdict: npt.NDArray[np.uint8]) -> Table:
     """Views as they are kept."""
@@ -313,12 +190,3 @@ def packed(views: Views, verdict: npt.NDArray[np.uint8]) -> Table:
         for name, values in columns.items():
             rows[name][some] = values[some]
     return rows
-
-
-def _repeated(keys: Keys) -> Mask:
-    """Where a key is there more than once."""
-    ordered = np.sort(keys)
-    again = ordered[1:][(ordered[1:] == ordered[:-1]) & (ordered[1:] != 0)]
-    if not len(again):
-        return np.zeros(len(keys), np.bool_)
-    return among(keys, again)

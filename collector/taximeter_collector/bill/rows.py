@@ -26,7 +26,9 @@ VIEW = np.dtype(
 )
 """A view, as it landed."""
 
-AGAIN = np.dtype([("view", "<u8"), ("position", "<i8"), ("item", "<i4"), ("journal", "<i4"), ("day", "<i4"), ("unused", "V4")])
+AGAIN = np.dtype(
+    [("view", "<u8"), ("position", "<i8"), ("item", "<i4"), ("journal", "<i4"), ("day", "<i4"), ("unused", "V4")]
+)
 """A row that repeats a view, and which."""
 
 Table = npt.NDArray[Any]

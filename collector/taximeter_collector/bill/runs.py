@@ -46,7 +46,7 @@ class Run:
         return cls(keys[order], values[order])
 
     def find(self, keys: Keys, limit: int | None) -> tuple[Rows, Rows]:
-        """For ascending keys, each entry that there is (at most `limit` for a key): which key, and the entry's place."""
+        """For ascending keys, each entry (at most `limit` for a key): which key, and the entry's place."""
         first = self._first(keys)
         inside = np.minimum(first, len(self.keys) - 1)
         which = np.flatnonzero((self.keys[inside] == keys) & (first < len(self.keys)))

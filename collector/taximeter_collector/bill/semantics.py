@@ -15,8 +15,8 @@ Everything below is about views that are not mute; a mute span is a span like an
   - one is a log record that was written in the span that is the other, and that span is no total;
   - they agree in all that is looked at (log records that were sent twice).
 
-**Nesting.** A view is below a span if that span is its parent, or its parent's parent, and so on, through spans that are
-no calls as well. A log record is below the spans above the one that it was written in; below that one, too, if it is a
+**Nesting.** A view is below a span if that span is its parent, or its parent's parent, and so on, through spans that
+are no calls as well. A log record is below the spans above the one that it was written in; below that one, too, if it is a
 total. What is below says by itself what the span repeats:
 
   - A total with a telling view below it is nested. So is a span with a telling view *of its own response* below it.
@@ -25,8 +25,8 @@ total. What is below says by itself what the span repeats:
   - Any other span with a telling view below it is nested, and with it all views of its response: the gateway below an
     SDK's call answers for the SDK's log record, too.
 
-**Who counts.** Of a response that is not nested, the best view: of those with no verdict that are not nested themselves,
-the one with usage and a price; with usage; no total; a span; of the higher rank; that tells more details; more output
+**Who counts.** Of a response that is not nested, the best view: of those with no verdict that are not nested
+themselves, the one with usage and a price; with usage; no total; a span; of the higher rank; that tells more details; more output
 tokens; that costs more; and, so that it is always the same one, with the larger fingerprint of usage and cost. What is
 equal in all this makes no difference to the bill, and who landed first stays. One exception: a response that nobody
 tells the usage of is covered, and does not count, if it is below a telling span with no telling view below: the span

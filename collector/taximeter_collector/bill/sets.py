@@ -41,4 +41,4 @@ def without(numbers: Array, some: Array) -> Array:
 
 
 def _found(ordered: Array, numbers: Array) -> npt.NDArray[np.bool_]:
-    return ordered[np.minimum(np.searchsorted(ordered, numbers), len(ordered) - 1)] == numbers
+    return np.asarray(ordered[np.minimum(np.searchsorted(ordered, numbers), len(ordered) - 1)] == numbers)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
+from taximeter_collector.bill.columns import UNTOLD, Columns, numbered
 from taximeter_collector.bill.fingerprints import (
     Keys,
     dictionary_fingerprints,
@@ -58,12 +59,11 @@ LOG, TELLS, AGGREGATE, VERDICT, MUTE, NESTED_BEFORE, BILLED_BEFORE = (1 << bit f
 _RANK_BITS, _MOST_RANK = 2, 511
 _DETAIL_BITS, _MOST_DETAILS = 6, 63
 _OUTPUT_BITS = 44
-_UNTOLD = -(2**63)
 
 
 def flag(flags: npt.NDArray[Any], bit: int) -> Flags:
     """Where it is set."""
-    return (flags & np.uint8(bit)) != 0
+    return np.asarray((flags & np.uint8(bit)) != 0)
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ def incoming(calls: pa.Table, journals: dict[str, int], verdicts: dict[str, int]
 
     `journals` and `verdicts` grow by what is met for the first time.
     """
-    table = _Table(calls)
+    table = Columns(calls)
     usage = _Usage.of(table)
     verdict = table.dictionary("verdict") if "verdict" in table else _former_verdict(table)
     has_verdict = verdict.is_valid().to_numpy(zero_copy_only=False)
@@ -169,7 +169,7 @@ def _quality(usage: _Usage, log: Flags, aggregate: Flags, rank: Ints) -> Keys:
     return (quality << np.uint64(_OUTPUT_BITS)) | output
 
 
-def _likeness(table: _Table, views: Views, names: Keys) -> Keys:
+def _likeness(table: Columns, views: Views, names: Keys) -> Keys:
     """Of a span: the span, and what it says. Of what has no span of its own: all by which two events differ."""
     said = views.flags & np.uint8(~(NESTED_BEFORE | BILLED_BEFORE) & 0xFF)
     hashes = joined(said.astype(np.uint64), views.span)
@@ -177,7 +177,7 @@ def _likeness(table: _Table, views: Views, names: Keys) -> Keys:
         hashes = joined(hashes, more)
     loose = np.flatnonzero(flag(views.flags, LOG) | (views.span == 0))
     if len(loose):
-        some = table.take(loose)
+        some = table.select(("trace_id", "dialect", *_TOLD_APART_BY, "start_unix_nano", "duration_ms")).take(loose)
         apart = joined(hashes[loose], names[loose])
         for name in ("trace_id", "dialect", *_TOLD_APART_BY):
             apart = joined(apart, dictionary_fingerprints(some.column(name, pa.string())))
@@ -188,7 +188,7 @@ def _likeness(table: _Table, views: Views, names: Keys) -> Keys:
     return hashes
 
 
-def _former_verdict(table: _Table) -> pa.Array:
+def _former_verdict(table: Columns) -> pa.Array:
     """What the dialect had said of a row of the lake: any reason that is none of ours."""
     because = table.dictionary("not_billable_because")
     ours = pc.is_in(because.dictionary, value_set=pa.array(REASONS))
@@ -208,7 +208,7 @@ class _Usage:
     bill: Keys
 
     @classmethod
-    def of(cls, table: _Table) -> _Usage:
+    def of(cls, table: Columns) -> _Usage:
         rows = table.rows
         tells = np.zeros(rows, np.bool_)
         details = np.zeros(rows, np.int64)
@@ -218,8 +218,8 @@ class _Usage:
             column = table.told(name)
             if column is None:
                 continue
-            numbers = table.picodollars(column) if pa.types.is_decimal(column.type) else table.integers(name, _UNTOLD)
-            told = numbers != _UNTOLD
+            numbers = table.picodollars(column) if pa.types.is_decimal(column.type) else table.integers(name, UNTOLD)
+            told = numbers != UNTOLD
             tells |= numbers > 0
             details += told
             bill = np.where(told, joined(bill, (numbers * 64 + at).view(np.uint64)), bill)
@@ -231,98 +231,5 @@ class _Usage:
             priced |= table.equals("cost_status", name)
         bill = joined(bill, dictionary_fingerprints(status))
         cost = table.told("cost_usd")
-        known = np.full(rows, _UNTOLD, np.int64) if cost is None else table.picodollars(cost)
+        known = np.full(rows, UNTOLD, np.int64) if cost is None else table.picodollars(cost)
         return cls(tells, priced, details, output, known, bill)
-
-
-class _Table:
-    """A table's columns, as they are needed here, whichever of Arrow's encodings they come in."""
-
-    def __init__(self, table: pa.Table) -> None:
-        self._table = table
-        self._names = set(table.column_names)
-        self.rows: int = table.num_rows
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._names
-
-    def take(self, rows: Ints) -> _Table:
-        names = [name for name in CALL_COLUMNS if name in self._names]
-        return _Table(self._table.select(names).take(pa.array(rows)))
-
-    def column(self, name: str, otherwise: pa.DataType) -> pa.Array:
-        """Whole; nulls if it is missing."""
-        if name not in self._names:
-            return pa.nulls(self.rows, otherwise)
-        column = self._table[name]
-        if column.num_chunks == 1:
-            return column.chunk(0)
-        whole = column.unify_dictionaries().combine_chunks()
-        return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
-
-    def told(self, name: str) -> pa.Array | None:
-        """None if nobody said it of any call."""
-        if name not in self._names or self._table[name].null_count == self.rows:
-            return None
-        return self.column(name, pa.int64())
-
-    def text(self, name: str) -> pa.StringArray:
-        return _as(self.column(name, pa.string()), pa.string())
-
-    def dictionary(self, name: str) -> pa.DictionaryArray:
-        column = self.column(name, pa.string())
-        return column if pa.types.is_dictionary(column.type) else column.cast(pa.string()).dictionary_encode()
-
-    def equals(self, name: str, text: str) -> Flags:
-        if name not in self._names or self._table[name].null_count == self.rows:
-            return np.zeros(self.rows, np.bool_)
-        column = self.column(name, pa.string())
-        if not pa.types.is_dictionary(column.type):
-            found = pc.equal(_as(column, pa.string()), text)
-            return np.asarray(_filled(found, False).to_numpy(zero_copy_only=False))
-        each = pc.equal(column.dictionary.cast(pa.string()), text).fill_null(False).to_numpy(zero_copy_only=False)
-        if len(each) == 1 and not column.null_count:
-            return np.full(self.rows, each[0])
-        codes = _filled(column.indices, len(each)).to_numpy(zero_copy_only=False)
-        return np.append(each, False)[codes]
-
-    def truth(self, name: str) -> Flags:
-        if name not in self._names:
-            return np.zeros(self.rows, np.bool_)
-        column = _as(self.column(name, pa.bool_()), pa.bool_())
-        return np.asarray(_filled(column, False).to_numpy(zero_copy_only=False))
-
-    def integers(self, name: str, otherwise: int) -> Ints:
-        column = _as(self.column(name, pa.int64()), pa.int64())
-        return np.asarray(_filled(column, otherwise).to_numpy(zero_copy_only=False))
-
-    @staticmethod
-    def picodollars(column: pa.Array) -> Ints:
-        """DECIMAL(18,12) as the integer that it is: below a million dollars, the lower half of its 16 bytes."""
-        filled = _as(column, pa.decimal128(18, 12))
-        halves = np.frombuffer(filled.buffers()[1], np.int64)[filled.offset * 2 :][: len(filled) * 2 : 2]
-        if not filled.null_count:
-            return halves
-        return np.where(filled.is_valid().to_numpy(zero_copy_only=False), halves, _UNTOLD)
-
-    def days(self) -> npt.NDArray[np.int32]:
-        column = _as(self.column("date", pa.date32()), pa.date32())
-        return np.asarray(column.view(pa.int32()).to_numpy(zero_copy_only=False))
-
-    def journals(self, known: dict[str, int]) -> npt.NDArray[np.int32]:
-        return numbered(self.dictionary("journal_id"), known)
-
-
-def _as(column: pa.Array, kind: pa.DataType) -> pa.Array:
-    return column if column.type == kind else column.cast(kind)
-
-
-def _filled(column: pa.Array, value: int | bool) -> pa.Array:
-    return column.fill_null(value) if column.null_count else column
-
-
-def numbered(texts: pa.DictionaryArray, known: dict[str, int]) -> npt.NDArray[np.int32]:
-    """The number of each text, 0 for null; texts that are new get the next ones."""
-    indices = _filled(texts.indices, 0)
-    codes = np.array([known.setdefault(text, len(known)) for text in texts.dictionary.to_pylist()] or [0], np.int32)
-    return codes[indices.to_numpy(zero_copy_only=False)]
