@@ -33,6 +33,7 @@ class Attributes:
     structured: Mask | None  # whether it was sent as a list or as pairs; None if none was
     _owner: npt.NDArray[np.int32] | None = field(default=None, init=False)
     _places: dict[str, Index] | None = field(default=None, init=False)
+    _sorted: tuple[Index, Index] | None = field(default=None, init=False)
 
     @classmethod
     def of(cls, lists: pa.ListArray) -> Attributes:
@@ -65,14 +66,18 @@ class Attributes:
     def places(self) -> dict[str, Index]:
         """Where the attributes with a key are, for each key."""
         if self._places is None:
+            order, ends = self._by_key()
+            bounds = [0, *ends.tolist()]
+            self._places = {key: order[bounds[at] : bounds[at + 1]] for at, key in enumerate(self.keys)}
+        return self._places
+
+    def _by_key(self) -> tuple[Index, Index]:
+        """All attributes in the order of their keys, and where those of each key end."""
+        if self._sorted is None:
             small = np.uint8 if len(self.keys) < 1 << 8 else np.uint16 if len(self.keys) < 1 << 16 else np.int32
             order = np.argsort(self.codes.astype(small), kind="stable")  # a radix sort, for the small ones
-            ends = np.cumsum(np.bincount(self.codes, minlength=len(self.keys)))
-            self._places = {
-                key: order[begin:end]
-                for key, begin, end in zip(self.keys, [0, *ends.tolist()], ends.tolist(), strict=False)
-            }
-        return self._places
+            self._sorted = order, np.cumsum(np.bincount(self.codes, minlength=len(self.keys)))
+        return self._sorted
 
     def first(self, key: str) -> Index | None:
         """For each owner, where its attribute with this key is, or -1; None if nobody has it."""
@@ -128,9 +133,12 @@ class Attributes:
 
     def _again(self) -> Index | None:
         """Attributes whose owner has their key already; None where there are none."""
-        order = np.concatenate(list(self.places.values())) if self.places else np.zeros(0, dtype=np.int64)
-        owners, codes = self.owner[order], self.codes[order]
-        same = (owners[1:] == owners[:-1]) & (codes[1:] == codes[:-1])
+        if not len(self.codes):
+            return None
+        order, ends = self._by_key()
+        owners = self.owner[order]
+        same = owners[1:] == owners[:-1]
+        same[ends[(ends > 0) & (ends < len(owners))] - 1] = False  # the first with another key
         return order[1:][same] if same.any() else None
 
     def with_texts(self, places: Index, texts: pa.StringArray) -> Attributes:

@@ -32,6 +32,18 @@ _LONG = 1 << 7  # a length of more than one byte
 _LONGEST_VARINT = 10
 
 
+def _of(*tags: int) -> Mask:
+    """A table of 256 that says of each first byte whether it is one of these."""
+    return np.isin(np.arange(256), tags)
+
+
+_IS_MEASURED = _of(_TEXT, *_STRUCTURED, _BYTES)
+_IS_STRUCTURED = _of(*_STRUCTURED)
+_IS_COMMON = _of(_TEXT, _INT, _DOUBLE)
+_SIZES = np.full(256, -1, dtype=np.int32)
+_SIZES[[0, _BOOL, _DOUBLE]] = 0, 2, 9
+
+
 @dataclass(slots=True)
 class Values:
     """Values of attributes."""
@@ -57,7 +69,7 @@ def read_values(values: pa.BinaryArray) -> Values:
         mask[others] = True
         plain = pc.replace_with_mask(plain, pa.array(mask), wire.texts(values, others, ints, doubles))
     plain.validate(full=True)  # what is no UTF-8 would break files that it is written to
-    structured = np.isin(wire.tag, _STRUCTURED)
+    structured = _IS_STRUCTURED[wire.tag]
     return Values(plain, ints, doubles, structured if structured.any() else None)
 
 
@@ -66,11 +78,13 @@ class _Wire:
     """The values' bytes, and what each begins with."""
 
     data: Bytes
-    begin: Ints
-    size: Ints
+    begin: npt.NDArray[np.int32]
+    size: npt.NDArray[np.int32]
     tag: Bytes  # 0 where there is nothing
-    header: Ints  # of what has a length: how much comes before it
+    header: npt.NDArray[np.int32]  # of what has a length: how much comes before it
     odd: Mask  # what is not written as everybody writes it: several fields, or unknown ones
+    int_places: npt.NDArray[np.intp]
+    int_values: Ints
 
     @classmethod
     def of(cls, values: pa.BinaryArray) -> _Wire:
@@ -78,27 +92,29 @@ class _Wire:
         bounds = np.frombuffer(offsets, dtype=np.int32)[values.offset : values.offset + len(values) + 1]
         # Ten bytes more, so that looking for the end of a number never looks outside.
         padded = np.concatenate([np.frombuffer(data or b"", dtype=np.uint8), np.zeros(_LONGEST_VARINT, np.uint8)])
-        begin, size = bounds[:-1].astype(np.int64), np.diff(bounds).astype(np.int64)
-        tag = np.where(size > 0, padded[begin], 0).astype(np.uint8)
-        wire = cls(padded, begin, size, tag, np.full(len(values), _SHORT_HEADER), np.zeros(len(values), np.bool_))
+        begin, size = bounds[:-1], np.diff(bounds)
+        tag = padded[begin]
+        tag[size == 0] = 0
+        header = np.full(len(values), _SHORT_HEADER, dtype=np.int32)
+        none = np.zeros(0, dtype=np.int64)
+        wire = cls(padded, begin, size, tag, header, np.zeros(len(values), np.bool_), none, none)
         wire._look()
         return wire
 
     def _look(self) -> None:
         tag, size = self.tag, self.size
-        measured = (tag == _TEXT) | np.isin(tag, (*_STRUCTURED, _BYTES))
-        length = self.data[self.begin + 1].astype(np.int64)
+        measured = _IS_MEASURED[tag]
+        length = self.data[self.begin + 1].astype(np.int32)
         long = np.flatnonzero(measured & (length >= _LONG))
         if len(long):
             length[long], self.header[long] = self._varints(long)
             self.header[long] += 1
         right = measured & (length == size - self.header) & (size >= 2)
-        right |= (tag == _BOOL) & (size == 2)
-        right |= (tag == _DOUBLE) & (size == 9)
-        right |= (tag == _INT) & (size >= 2)
-        self.odd = ~right & (size > 0)
-        numbers = np.flatnonzero(tag == _INT)
-        self.odd[numbers] = self._varints(numbers)[1] != size[numbers] - 1
+        right |= size == _SIZES[tag]  # nothing, a flag, a double
+        self.odd = ~right
+        self.int_places = np.flatnonzero(tag == _INT)
+        self.int_values, lengths = self._varints(self.int_places)
+        self.odd[self.int_places] = lengths != size[self.int_places] - 1
 
     def _varints(self, places: npt.NDArray[np.intp]) -> tuple[Ints, Ints]:
         """The varints behind the first byte of these, and how many bytes each has; 11 for what does not end."""
@@ -117,10 +133,9 @@ class _Wire:
         return value.view(np.int64), length
 
     def ints(self) -> pa.Int64Array:
-        places = np.flatnonzero(self.tag == _INT)
         numbers = np.zeros(len(self.tag), dtype=np.int64)
-        numbers[places] = self._varints(places)[0]
-        return _only(numbers, places)
+        numbers[self.int_places] = self.int_values
+        return _only(numbers, self.int_places)
 
     def doubles(self) -> pa.DoubleArray:
         places = np.flatnonzero(self.tag == _DOUBLE)
@@ -151,7 +166,7 @@ class _Wire:
             at = others[tag == wanted]
             if len(at):
                 yield at, write(numbers.take(pa.array(at)))
-        at = others[np.isin(tag, (_BOOL, *_STRUCTURED, _BYTES))]
+        at = others[~_IS_COMMON[tag]]
         if len(at):
             yield at, _each(values.take(pa.array(at)), json_of)
 

@@ -18,12 +18,13 @@ from taximeter_collector.land.rows import named, service_columns, whence
 from taximeter_collector.land.spans import duration_ms
 from taximeter_collector.normalise.dialect import COUNTS, TEXTS
 from taximeter_collector.normalise.understanding import Understood
-from taximeter_collector.normalise.view import Mask
+from taximeter_collector.normalise.view import Mask, encode, plain
 from taximeter_collector.price import Book, price_table
 
 __all__ = ["calls_of_logs", "calls_of_spans", "priced", "settled"]
 
 _ERROR = 2
+_APART = ("tool_name", "response_id")
 _SEVERITY_OF_ERRORS = 17
 
 
@@ -66,7 +67,8 @@ def _calls(
         **facts,
         "source": named(np.zeros(size, dtype=np.int32), [source]),
         "dialect": understood.dialect_name,
-        **{name: understood.column(name) for name in TEXTS if name != "tool_name"},
+        **{name: encode(understood.column(name)) for name in TEXTS if name not in _APART},
+        "response_id": plain(understood.column("response_id")),
         **{name: understood.column(name, pa.int64()) for name in COUNTS},
         "ttft_ms": understood.column("ttft_ms", pa.float64()),
         "stream": understood.column("stream", pa.bool_()),
@@ -87,16 +89,20 @@ _UNKNOWN = pa.array(["unpriced_model", "missing_usage", "inconsistent_usage"])
 def priced(calls: pa.Table, book: Book) -> pa.Table:
     """The calls with what they cost; with what the sender says that they cost, where the book does not know."""
     bill = price_table(book, calls)
-    reported = pc.and_(calls["reported_cost_usd"].is_valid(), pc.is_in(bill["cost_status"], _UNKNOWN))
-    status = pc.if_else(reported, "reported", bill["cost_status"].cast(pa.string()))
-    model = pc.coalesce(bill["model"].cast(pa.string()), calls["response_model"], calls["request_model"])
-    columns = {name: bill[name] for name in bill.column_names}
-    columns |= {
-        "model": model,
-        "cost_usd": pc.if_else(reported, calls["reported_cost_usd"], bill["cost_usd"]),
-        "cost_status": status,
-    }
-    return pa.table({**{name: calls[name] for name in calls.column_names}, **columns})
+    columns = {name: table[name] for table in (calls, bill) for name in table.column_names}
+    if bill["model"].null_count:
+        columns["model"] = pc.coalesce(*_models(calls, bill)).dictionary_encode()
+    if calls["reported_cost_usd"].null_count < calls.num_rows:
+        told = calls["reported_cost_usd"]
+        status = plain(bill["cost_status"])
+        stands = pc.and_(told.is_valid(), pc.is_in(status, _UNKNOWN))
+        columns["cost_usd"] = pc.if_else(stands, told, bill["cost_usd"])
+        columns["cost_status"] = pc.if_else(stands, "reported", status).dictionary_encode()
+    return pa.table(columns)
+
+
+def _models(calls: pa.Table, bill: pa.Table) -> list[pa.ChunkedArray]:
+    return [plain(bill["model"]), plain(calls["response_model"]), plain(calls["request_model"])]
 
 
 def settled(calls: pa.Table, verdict: Settled) -> dict[str, pa.Array]:

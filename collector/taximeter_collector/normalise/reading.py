@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
+
 from taximeter_collector.decode.attributes import Attributes
 from taximeter_collector.normalise.dialect import COUNTS, NUMBERS, TEXTS, At, Each, Key, Scaled
 
@@ -34,6 +35,12 @@ def _key(key: Key) -> str:
 
 def _texts(keys: Sequence[Key], attributes: Attributes) -> pa.Array | None:
     return _coalesced(_text(key, attributes) for key in keys)
+
+
+def _repeating(keys: Sequence[Key], attributes: Attributes) -> pa.Array | None:
+    """Texts of which there are few. Hashed once here, they are numbers for all who come after, down to the file."""
+    texts = _texts(keys, attributes)
+    return None if texts is None else texts.dictionary_encode()
 
 
 def _text(key: Key, attributes: Attributes) -> pa.Array:
@@ -161,7 +168,8 @@ def _coalesced(columns: Iterable[pa.Array]) -> pa.Array | None:
 
 _Reader = Callable[[Sequence[Key], Attributes], "pa.Array | None"]
 _READERS: dict[str, _Reader] = {
-    **dict.fromkeys(TEXTS, _texts),
+    **dict.fromkeys(TEXTS, _repeating),
+    "response_id": _texts,
     **dict.fromkeys(COUNTS, _counts),
     **dict.fromkeys(NUMBERS, _numbers),
     "reported_cost_usd": _money,

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
+
 from taximeter_collector.decode.attributes import Attributes, Index
 from taximeter_collector.decode.records import Sources
 from taximeter_collector.normalise.catalogue import CONTENT_KINDS, Catalogue, Patterns, catalogue
@@ -16,7 +17,7 @@ from taximeter_collector.normalise.dialect import Dialect
 from taximeter_collector.normalise.providers import CALLS, operation_named, provider_named
 from taximeter_collector.normalise.reading import read_fields
 from taximeter_collector.normalise.tokens import make_inclusive
-from taximeter_collector.normalise.view import Mask, View
+from taximeter_collector.normalise.view import Mask, View, plain
 
 __all__ = ["Understood", "understand"]
 
@@ -254,9 +255,11 @@ def _assembled(size: int, groups: list[tuple[Index, dict[str, pa.Array]]]) -> di
     wanted = pa.array(place, mask=place < 0)
     found = {}
     for name in sorted({name for _, columns in groups for name in columns}):
-        type_ = next(columns[name].type for _, columns in groups if name in columns)
+        plainly = [plain(columns[name]) if name in columns else None for _, columns in groups]
+        type_ = next(column.type for column in plainly if column is not None)
         parts = [
-            columns[name].cast(type_) if name in columns else pa.nulls(len(rows), type_) for rows, columns in groups
+            pa.nulls(len(rows), type_) if column is None else column.cast(type_)
+            for (rows, _), column in zip(groups, plainly, strict=True)
         ]
         found[name] = pa.concat_arrays(parts).take(wanted)
     return found

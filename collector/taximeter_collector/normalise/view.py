@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
+
 from taximeter_collector.decode.attributes import Attributes
 from taximeter_collector.normalise.dialect import TEXTS
 
-__all__ = ["Mask", "View"]
+__all__ = ["Mask", "View", "encode", "plain", "translated_dictionary"]
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -50,9 +51,7 @@ class View:
     def texts(self, field: str) -> pa.Array:
         """A text's values (plain strings), NULL where nobody told it."""
         column = self.columns.get(field)
-        if column is None:
-            return pa.nulls(self.size, pa.string())
-        return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+        return pa.nulls(self.size, pa.string()) if column is None else plain(column)
 
     def attribute(self, key: str) -> pa.Array:
         """An attribute as text, for each record, NULL where it has none."""
@@ -70,10 +69,17 @@ class View:
 
     def where(self, field: str, *values: str) -> Mask:
         """Where a text is one of these."""
-        return np.asarray(pc.is_in(self.texts(field), pa.array(values, pa.string())).fill_null(False))
+        column = self.columns.get(field)
+        if column is None:
+            return np.zeros(self.size, dtype=np.bool_)
+        encoded = encode(column)
+        meant = np.array([*(text in values for text in encoded.dictionary.to_pylist()), False])
+        return meant[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
 
     def set(self, field: str, values: Any, where: Mask | None = None) -> None:
         """Put values (an array, or one for all; None is unknown) into a column, where a mask says so or everywhere."""
+        if where is not None and not where.any():
+            return
         before = self.texts(field) if field in TEXTS else self.columns.get(field)
         type_ = None if before is None else before.type
         new = values if isinstance(values, pa.Array) else self._array(values, type_ or self._type(values))
@@ -89,10 +95,17 @@ class View:
 
     def translate(self, field: str, read: Callable[[str], str | None], where: Mask | None = None) -> None:
         """Put other texts for the distinct texts of a column."""
-        if field in self.columns:
-            encoded = self.texts(field).dictionary_encode()
-            texts = pa.array([read(text) for text in encoded.dictionary.to_pylist()], pa.string())
-            self.set(field, texts.take(encoded.indices), where)
+        if field not in self.columns:
+            return
+        encoded = encode(self.columns[field])
+        before = encoded.dictionary.to_pylist()
+        after = [read(text) for text in before]
+        if after != before:
+            translated = translated_dictionary(encoded, after)
+            if where is None or where.all():
+                self.columns[field] = translated
+            else:
+                self.set(field, plain(translated), where)
 
     def _array(self, values: Any, type_: pa.DataType) -> pa.Array:
         if isinstance(values, np.ndarray):
@@ -104,3 +117,22 @@ class View:
         if isinstance(values, np.ndarray):
             return pa.from_numpy_dtype(values.dtype)
         return {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}.get(type(values), pa.string())
+
+
+def plain(column: pa.Array) -> pa.Array:
+    """Texts as texts."""
+    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+
+
+def encode(column: pa.Array) -> pa.DictionaryArray:
+    """Texts as numbers of texts."""
+    return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+
+
+def translated_dictionary(encoded: pa.DictionaryArray, texts: list[str | None]) -> pa.DictionaryArray:
+    """The same numbers for other texts, each of them there once."""
+    told = [text for text in dict.fromkeys(texts) if text is not None]
+    number = {text: at for at, text in enumerate(told)}
+    table = np.array([*(-1 if text is None else number[text] for text in texts), -1], dtype=np.int32)
+    codes = table[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(told, pa.string()))
