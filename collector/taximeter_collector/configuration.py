@@ -19,6 +19,7 @@ from taximeter_collector.journal.format import most_bytes
 from taximeter_collector.lake.config import LakeConfig
 from taximeter_collector.land.config import LandConfig
 from taximeter_collector.receive.config import ReceiveConfig
+from taximeter_collector.redact.config import RedactConfig
 from taximeter_collector.settings import Setting, folder, of, setting
 from taximeter_collector.telemetry.config import TelemetryConfig
 from taximeter_collector.telemetry.logs import LogConfig
@@ -41,6 +42,7 @@ class Config:
     journal: JournalConfig = field(default_factory=JournalConfig)
     lake: LakeConfig = field(default_factory=LakeConfig)
     land: LandConfig = field(default_factory=LandConfig)
+    redact: RedactConfig = field(default_factory=RedactConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
