@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +68,16 @@ def _show_ledger(table: Path) -> None:
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(shown)
     known = [row["cost_usd"] for row in billed if row["cost_usd"] is not None]
-    console.print(f"\n{sum(known):f} USD for {len(known)} of {len(billed)} calls; of the others nobody knows the price.")
+    console.print(
+        f"\n{sum(known):f} USD for {len(known)} of {len(billed)} calls; of the others nobody knows the price."
+    )
 
 
 def _shown(value: Any) -> str:
     """As people read it; what is not known is not 0."""
     if value is None:
         return "-"
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+    return f"{value:.1f}" if isinstance(value, float) else f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 @contextmanager

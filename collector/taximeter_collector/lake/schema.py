@@ -88,7 +88,9 @@ def _whence(time: str) -> tuple[Column, ...]:
         Column("received_unix_nano", pa.int64(), "When the collector had it whole.", True),
         Column("journal_id", TEXT, "The journal that it came through: one for each data folder.", True),
         Column("journal_position", pa.int64(), "The request that it came in, by its place in the journal.", True),
-        Column("journal_item", pa.int32(), "Which of the request's records it is. The three are a row's identity.", True),
+        Column(
+            "journal_item", pa.int32(), "Which of the request's records it is. The three are a row's identity.", True
+        ),
     )
 
 
@@ -287,7 +289,9 @@ METRICS = LakeTable(
         Column("flags", pa.int64(), "1: nothing was recorded."),
         *_SERVICE,
         *_SCOPE,
-        Column("dialect", TEXT, "Which dialect of GenAI telemetry it was understood as; NULL if it is not about GenAI."),
+        Column(
+            "dialect", TEXT, "Which dialect of GenAI telemetry it was understood as; NULL if it is not about GenAI."
+        ),
         Column("measure", TEXT, "What it measures, for all dialects: `tokens`, `cost_usd`, `lines_of_code`, ..."),
         Column("part", TEXT, "Of which part: `input`, `output`, `cache_read`, `cache_write`, `added`, `removed`, ..."),
         Column("provider", TEXT, "The provider."),
@@ -318,6 +322,9 @@ CONTENT = LakeTable(
             always=True,
         ),
         Column("key", TEXT, "The attribute that it was; `body` for the body of a log record.", always=True),
+        Column(
+            "piece", pa.int32(), "Which attribute of its source it is, from 1; 0 is the body. Part of the identity.", True
+        ),
         Column("value", TEXT, "As it was sent; as JSON if it is no text.", always=True),
     ),
 )

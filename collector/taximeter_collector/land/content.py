@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from taximeter_collector.decode.attributes import Attributes
+from taximeter_collector.decode.attributes import Attributes, Index
 from taximeter_collector.lake.schema import CONTENT
 from taximeter_collector.land.rows import named, table_of
 from taximeter_collector.normalise.catalogue import CONTENT_KINDS
@@ -50,7 +50,16 @@ def content_rows(
     owners = attributes.owner[places]
     keys = named(attributes.codes[places], list(attributes.keys))
     texts = attributes.text.take(pa.array(places))
-    return _rows(source, rows, owners if of_row is None else of_row[owners], kinds[places], keys, texts)
+    of_row = owners if of_row is None else of_row[owners]
+    return _rows(source, rows, of_row, kinds[places], keys, texts, _pieces(attributes, places, of_row))
+
+
+def _pieces(attributes: Attributes, places: Index, of_row: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
+    """Which attribute of its row each is, from 1: of all those of the row's events, if they are of events."""
+    begins = attributes.offsets[attributes.owner[places]]
+    first = np.full(int(of_row.max()) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, of_row, begins)
+    return (places - first[of_row] + 1).astype(np.int32)
 
 
 def body_content(rows: pa.Table, bodies: pa.Array, kinds: npt.NDArray[np.uint8]) -> pa.Table | None:
@@ -59,7 +68,8 @@ def body_content(rows: pa.Table, bodies: pa.Array, kinds: npt.NDArray[np.uint8])
     if not len(places):
         return None
     keys = named(np.zeros(len(places), dtype=np.int32), ["body"])
-    return _rows("log", rows, places, kinds[places], keys, bodies.take(pa.array(places)))
+    pieces = np.zeros(len(places), dtype=np.int32)
+    return _rows("log", rows, places, kinds[places], keys, bodies.take(pa.array(places)), pieces)
 
 
 def _rows(
@@ -69,6 +79,7 @@ def _rows(
     kinds: npt.NDArray[np.uint8],
     keys: pa.Array,
     texts: pa.Array,
+    pieces: npt.NDArray[np.int32],
 ) -> pa.Table:
     found = rows.take(pa.array(of_row))
     columns = {name: found[name].combine_chunks() for name in _COMMON if name in found.column_names}
@@ -77,5 +88,6 @@ def _rows(
         "kind": named(kinds.astype(np.int32), list(CONTENT_KINDS)),
         "key": keys,
         "value": texts,
+        "piece": pa.array(pieces),
     }
     return table_of(CONTENT, columns, len(of_row))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
+
 from taximeter_collector.normalise.dialect import Dialect
 from taximeter_collector.normalise.view import Mask, View
 

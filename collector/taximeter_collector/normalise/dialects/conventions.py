@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from taximeter_collector.normalise.dialect import Dialect, Key, Measure, Scaled
 from taximeter_collector.normalise.view import View
 
