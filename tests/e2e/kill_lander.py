@@ -2,9 +2,9 @@
 
 Clients send model calls, many of them told twice: by an SDK's span and by a framework's span around it, in one request
 or in two, in either order; and a request that was not answered is sent again. At random moments `kill -9` hits the
-lander, the process that tidies the lake, or the whole collector. At the end every call whose request was answered OK must
-be billed exactly once, no row may be there twice, and the sums of tokens and of costs must be what plain arithmetic says,
-to the last token and the last digit.
+lander, the process that tidies the lake, or the whole collector. At the end every call whose request was answered OK
+must be billed exactly once, no row may be there twice, and the sums of tokens and of costs must be what plain arithmetic
+says, to the last token and the last digit.
 """
 
 from __future__ import annotations
@@ -214,8 +214,11 @@ class _Victim:
         return Collector(self._folder / "data", *settings, http=http, lands=True).listening()
 
     def kill(self) -> None:
-        """In one of the ways, at a moment that nobody chose."""
-        time.sleep(random.uniform(0.1, 1.2))  # a random moment is what is wanted here
+        """In one of the ways, at a moment that nobody chose; mostly some time after something was committed."""
+        if random.random() < 0.8:  # the others hit one that is just starting
+            before = self._version()
+            until(lambda: self._version() > before, "nothing is committed any more", patience_s=60)
+        time.sleep(random.uniform(0.0, 0.6))  # a random moment is what is wanted here
         way = random.choices(list(_WAYS), list(_WAYS.values()))[0]
         self._report.kills[way] += 1
         if way == "collector":
@@ -225,6 +228,10 @@ class _Victim:
             worker = self.collector.worker(way)
             worker.kill()
             until(lambda: self.collector.worker(way).pid != worker.pid, "it is not started again", patience_s=60)
+
+    def _version(self) -> int:
+        ledger = self._folder / "data" / "lake" / "calls"
+        return int(DeltaTable(ledger).version()) if DeltaTable.is_deltatable(str(ledger)) else -1
 
     def stop(self) -> None:
         """In order, when all is landed."""

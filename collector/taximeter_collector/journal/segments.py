@@ -39,7 +39,7 @@ class Folder:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def identity(self) -> str:
-        """What tells this journal from every other, for those who remember positions of it; made where there is none."""
+        """What tells this journal from every other, for those who remember its positions; made where there is none."""
         file = self.path / "id"
         if not file.exists():
             self.create()

@@ -323,7 +323,7 @@ CONTENT = LakeTable(
         ),
         Column("key", TEXT, "The attribute that it was; `body` for the body of a log record.", always=True),
         Column(
-            "piece", pa.int32(), "Which attribute of its source it is, from 1; 0 is the body. Part of the identity.", True
+            "piece", pa.int32(), "Which attribute of its source it is, from 1; 0: the body. Part of the identity.", True
         ),
         Column("value", TEXT, "As it was sent; as JSON if it is no text.", always=True),
     ),
