@@ -166,9 +166,8 @@ def main() -> None:
         print(
             f"  in memory {resident_mb()[0] - before:,.0f} MB more, {register.resident_bytes / filled:.1f} bytes a call"
         )
-        print(
-            f"  on disk {sum(file.stat().st_blocks * 512 for file in Path(folder).rglob('*')) / filled:.1f} bytes a call"
-        )
+        on_disk = sum(file.stat().st_blocks * 512 for file in Path(folder).rglob("*"))
+        print(f"  on disk {on_disk / filled:.1f} bytes a call")
         workloads: list[tuple[str, Callable[[], Commit]]] = [
             ("calls in traces of their own", alone),
             ("calls below a span that is no call", flat),
@@ -179,9 +178,8 @@ def main() -> None:
             views = sum(table.num_rows for table, _ in commits)
             new, again = land(register, commits), land(register, commits)
             once = land(register, commits[:1] * options.commits)
-            print(
-                f"{name}: new {new / views * 1e6:.2f}, again {again / views * 1e6:.2f}, again and again {once / views * 1e6:.2f} us"
-            )
+            spent_on = {"new": new, "again": again, "the same for ever": once}
+            print(f"{name}:", ", ".join(f"{said} {spent / views * 1e6:.2f} us" for said, spent in spent_on.items()))
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def check(ledger: Ledger, world: World) -> None:
         assert row.because in (row.call.verdict, "failed") or not row.call.verdict
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(worlds())
 def test_order_and_commits_make_no_difference_to_the_bill(world: World) -> None:
     """Views, events, retransmissions, nesting and spans that are no calls, in any order."""
@@ -181,7 +181,7 @@ def suffer(ledger: Ledger, mishap: Mishap) -> None:
         ledger.reopen()
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(worlds(), st.lists(st.sampled_from(Mishap), min_size=5, max_size=5))
 def test_crashes_make_no_difference_to_the_bill(world: World, mishaps: list[Mishap]) -> None:
     """Whatever the register loses, it has again from the lake, but for spans that are no calls."""

@@ -14,7 +14,7 @@ from taximeter_collector.bill.fingerprints import Keys
 from taximeter_collector.bill.judging import BILLED, FIRST_VERDICT, Judgement, code_of
 from taximeter_collector.bill.kinds import INSTEAD, OUTCOME, keyed
 from taximeter_collector.bill.rows import AGAIN
-from taximeter_collector.bill.sets import among
+from taximeter_collector.bill.sets import among, distinct
 from taximeter_collector.bill.settled import Settled, Superseded
 from taximeter_collector.bill.store import Store
 from taximeter_collector.bill.views import (
@@ -36,6 +36,7 @@ Codes = npt.NDArray[np.int16]
 Mask = npt.NDArray[np.bool_]
 Table = npt.NDArray[Any]
 
+_POSITION_BITS = 48
 _CODE_SHIFT = np.uint64(40)
 _TARGET = np.uint64((1 << 40) - 1)
 _NONE = np.zeros(0, np.int64)
@@ -52,7 +53,7 @@ class Outcomes:
     def preferred(self, numbers: Numbers, views: Table, landed: int) -> Numbers:
         """Of equal views, who is billed already stays so; a register that is rebuilt asks the lake."""
         code, _ = self.of(numbers)
-        stays = ((numbers < landed) & (code == BILLED)).astype(np.int64)
+        stays: Numbers = ((numbers < landed) & (code == BILLED)).astype(np.int64)
         if self.recovering:
             stays += 2 * flag(views["flags"], BILLED_BEFORE)
         return stays
@@ -156,16 +157,32 @@ class Outcomes:
 
     def _names(self, numbers: Numbers) -> pa.StringArray:
         """`journal_id/journal_position.journal_item` of views; null for -1."""
-        unique = np.sort(numbers)
-        unique = unique[np.concatenate((unique[:1] >= 0, (unique[1:] != unique[:-1]) & (unique[1:] >= 0)))]
-        if not len(unique):
+        named = np.flatnonzero(numbers >= 0)
+        if not len(named):
             return pa.nulls(len(numbers), pa.string())
-        rows = self._store.views.take(unique)
-        journal = pa.array(list(self._store.journals)).take(pa.array(rows["journal"]))
-        position, item = (pa.array(np.ascontiguousarray(rows[name])).cast(pa.string()) for name in ("position", "item"))
-        place = pc.binary_join_element_wise(position, item, ".")
-        names = pc.binary_join_element_wise(journal, place, "/")
-        return names.take(pa.array(np.searchsorted(unique, numbers), mask=numbers < 0))
+        some = numbers[named]
+        if (some[1:] > some[:-1]).all():  # a request that was sent again, as a rule: in the order of the first time
+            texts = self._texts(self._store.views.take(some))
+            if len(named) == len(numbers):
+                return texts
+            places = np.cumsum(numbers >= 0) - 1
+        else:
+            unique = distinct(some)
+            texts = self._texts(self._store.views.take(unique))
+            places = np.searchsorted(unique, numbers)
+        return texts.take(pa.array(places, mask=numbers < 0))
+
+    def _texts(self, rows: Table) -> pa.StringArray:
+        """The names of rows: there are few requests, and the items of all of them are numbered alike."""
+        request = (rows["journal"].astype(np.int64) << _POSITION_BITS) | rows["position"]
+        requests = distinct(request)
+        journal = pa.array(list(self._store.journals)).take(pa.array(requests >> _POSITION_BITS))
+        position = pa.array(requests & ((1 << _POSITION_BITS) - 1)).cast(pa.string())
+        heads = pc.binary_join_element_wise(journal, position, "/").take(pa.array(np.searchsorted(requests, request)))
+        item = np.ascontiguousarray(rows["item"])
+        few = pa.array(np.arange(int(item.max()) + 1)) if item.max() < len(item) else None
+        items = pa.array(item).cast(pa.string()) if few is None else few.cast(pa.string()).take(pa.array(item))
+        return pc.binary_join_element_wise(heads, items, ".")
 
     def settled(self, got: Incoming, number: Numbers, again: Numbers, asked: Numbers) -> Settled:
         """What is said of the rows that came in, by the number of the view that each is or repeats, or -1.

@@ -16,8 +16,8 @@ Everything below is about views that are not mute; a mute span is a span like an
   - they agree in all that is looked at (log records that were sent twice).
 
 **Nesting.** A view is below a span if that span is its parent, or its parent's parent, and so on, through spans that
-are no calls as well. A log record is below the spans above the one that it was written in; below that one, too, if it is a
-total. What is below says by itself what the span repeats:
+are no calls as well. A log record is below the spans above the one that it was written in; below that one, too, if it
+is a total. What is below says by itself what the span repeats:
 
   - A total with a telling view below it is nested. So is a span with a telling view *of its own response* below it.
     Neither says anything of other views: an agent's span that carries its last answer's id does not drag that answer
@@ -26,11 +26,11 @@ total. What is below says by itself what the span repeats:
     SDK's call answers for the SDK's log record, too.
 
 **Who counts.** Of a response that is not nested, the best view: of those with no verdict that are not nested
-themselves, the one with usage and a price; with usage; no total; a span; of the higher rank; that tells more details; more output
-tokens; that costs more; and, so that it is always the same one, with the larger fingerprint of usage and cost. What is
-equal in all this makes no difference to the bill, and who landed first stays. One exception: a response that nobody
-tells the usage of is covered, and does not count, if it is below a telling span with no telling view below: the span
-above tells what the call below could not.
+themselves, the one with usage and a price; with usage; no total; a span; of the higher rank; that tells more details;
+more output tokens; that costs more; and, so that it is always the same one, with the larger fingerprint of usage and
+cost. What is equal in all this makes no difference to the bill, and who landed first stays. One exception: a response
+that nobody tells the usage of is covered, and does not count, if it is below a telling span with no telling view below:
+the span above tells what the call below could not.
 
 Who does not count says why (a verdict first, then "failed"): "retransmitted" if a view that landed before agrees in
 everything; "nested"; and else what it has in common with the view that it lost to: "retransmitted" the span,
