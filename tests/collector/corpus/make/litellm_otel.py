@@ -1,6 +1,7 @@
 """pip install litellm==1.109.1 fastapi soundfile (its cache imports its proxy) certifi (over its own pin, if need be)
 
-LiteLLM's own callback. Say which of its pipelines: python -m ... v1|semconv|v2.
+LiteLLM's own callback. Say which of its pipelines: python -m ... v1|semconv|v2; or which of those that write for
+others: phoenix|langfuse.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ SETTINGS: dict[str, dict[str, str]] = {
     "v1": {},
     "semconv": {"OTEL_SEMCONV_STABILITY_OPT_IN": "gen_ai_latest_experimental"},
     "v2": {"LITELLM_OTEL_V2": "true"},
+    "phoenix": {"OTEL_BSP_SCHEDULE_DELAY": "200", "PHOENIX_API_KEY": "k"},
+    "langfuse": {"OTEL_BSP_SCHEDULE_DELAY": "200", "LANGFUSE_PUBLIC_KEY": "k", "LANGFUSE_SECRET_KEY": "k"},
 }
+FOR_OTHERS = {"phoenix": "arize_phoenix", "langfuse": "langfuse_otel"}
 
 
 def main(pipeline: str) -> None:
@@ -28,8 +32,21 @@ def main(pipeline: str) -> None:
         "LITELLM_OTEL_INTEGRATION_ENABLE_EVENTS": "true",
         **SETTINGS[pipeline],
     }
-    with Corpus("litellm", "litellm", "openai", providers=pipeline != "v2", flush=_flush) as corpus:
-        asyncio.run(ask(pipeline, corpus))
+    own_providers = pipeline not in ("v1", "semconv")
+    with Corpus("litellm", "litellm", "openai", providers=not own_providers, flush=_flush) as corpus:
+        asyncio.run(ask_for(pipeline, corpus) if pipeline in FOR_OTHERS else ask(pipeline, corpus))
+
+
+async def ask_for(other: str, corpus: Corpus) -> None:
+    import litellm
+
+    os.environ |= {"PHOENIX_COLLECTOR_HTTP_ENDPOINT": f"{corpus.sink.url}/v1/traces", "LANGFUSE_HOST": corpus.sink.url}
+    litellm.callbacks = [FOR_OTHERS[other]]
+    url = corpus.loopback.url
+    anthropic = {"model": "anthropic/claude-sonnet-4-5", "messages": asking.QUESTION, "api_base": url, "api_key": "k"}
+    with corpus.case(f"v1-{other}", f"What it writes for {other.title()}."):
+        await litellm.acompletion(**anthropic)
+        await asyncio.sleep(3)
 
 
 async def ask(pipeline: str, corpus: Corpus) -> None:
@@ -80,7 +97,8 @@ def _flush() -> None:
     from litellm.litellm_core_utils.litellm_logging import _in_memory_loggers
 
     for logger in _in_memory_loggers:
-        logger._tracer_provider.force_flush()
+        if hasattr(logger, "_tracer_provider"):
+            logger._tracer_provider.force_flush()
 
 
 if __name__ == "__main__":
