@@ -153,7 +153,7 @@ def _half(word: Keys) -> Keys:
 
 
 def _bounds(texts: pa.StringArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-    """Where each text begins and ends, and the bytes, with a word of zeros behind them. A null has no length."""
+    """Where each text begins and ends, and the bytes. A null has no length."""
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
     if not pa.types.is_string(texts.type) and not pa.types.is_binary(texts.type):
@@ -163,16 +163,16 @@ def _bounds(texts: pa.StringArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
     _, offsets, data = texts.buffers()
     if offsets is None or not len(texts):
         nothing = np.zeros(len(texts), np.int64)
-        return nothing, nothing, np.zeros(_WORD * 2, np.uint8)
+        return nothing, nothing, np.zeros(0, np.uint8)
     bounds = np.frombuffer(offsets, np.int32, len(texts) + 1, texts.offset * 4).astype(np.int64)
     content = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
     used = content[bounds[0] : bounds[-1]]
-    padded = np.zeros(len(used) + _WORD * 2, np.uint8)
-    padded[: len(used)] = used
     bounds -= bounds[0]
-    return bounds[:-1], bounds[1:], padded
+    return bounds[:-1], bounds[1:], used
 
 
 def _words(data: npt.NDArray[np.uint8]) -> Keys:
-    """The eight bytes from each place on, as a number."""
-    return np.ndarray((len(data) - _WORD + 1,), _LITTLE, data, strides=(1,))
+    """The eight bytes from each place on, as a number; zeros behind the end."""
+    padded = np.zeros(len(data) + _WORD * 2, np.uint8)
+    padded[: len(data)] = data
+    return np.ndarray((len(padded) - _WORD + 1,), _LITTLE, padded, strides=(1,))

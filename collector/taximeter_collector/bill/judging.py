@@ -154,10 +154,10 @@ def _fill(found: Numbers, places: Numbers, values: Numbers) -> None:
 
 
 def _reasons(views: npt.NDArray[Any], reference: Numbers, nested: Mask, covered: Mask) -> npt.NDArray[np.int16]:
-    other = views[np.maximum(reference, 0)]
-    spans = ~flag(views["flags"], LOG) & ~flag(other["flags"], LOG) & (views["span"] != 0)
-    again = spans & (views["span"] == other["span"])
-    same = (views["response"] != 0) & (views["response"] == other["response"])
+    other = np.maximum(reference, 0)
+    span, response, is_span = views["span"], views["response"], ~flag(views["flags"], LOG)
+    again = is_span & is_span[other] & (span != 0) & (span == span[other])
+    same = (response != 0) & (response == response[other])
     code = np.where(again, code_of(RETRANSMITTED), np.where(same, code_of(SAME_RESPONSE), code_of(SAME_CALL)))
     code = np.where(covered, code_of(SAME_CALL), code)
     return np.where(nested, code_of(NESTED), code).astype(np.int16)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from taximeter_collector.bill.sets import distinct
+
 __all__ = ["AGAIN", "VIEW", "Rows"]
 
 VIEW = np.dtype(
@@ -58,16 +60,21 @@ class Rows:
 
     def take(self, numbers: npt.NDArray[np.int64]) -> Table:
         """Rows by number."""
-        taken = np.zeros(len(numbers), self._kind)
         file = numbers // self._per_file
         file[numbers >= self.committed] = -1
         only = len(file) > 0 and bool((file == file[0]).all())
-        for each in [int(file[0])] if only else np.unique(file).tolist():
-            where = slice(None) if only else np.flatnonzero(file == each)
-            source = self._in_memory() if each < 0 else self._mapped(each)
-            offset = self.committed if each < 0 else each * self._per_file
-            taken[where] = source[numbers[where] - offset]
+        if only:
+            return self._of_file(int(file[0]), numbers)
+        taken = np.zeros(len(numbers), self._kind)
+        for each in distinct(file).tolist():
+            where = np.flatnonzero(file == each)
+            taken[where] = self._of_file(each, numbers[where])
         return taken
+
+    def _of_file(self, file: int, numbers: npt.NDArray[np.int64]) -> Table:
+        if file < 0:
+            return self._in_memory()[numbers - self.committed]
+        return self._mapped(file)[numbers - file * self._per_file]
 
     def commit(self) -> None:
         """Write what is pending. OSError if the disk does not take it."""
