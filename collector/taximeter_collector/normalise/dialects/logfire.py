@@ -68,7 +68,7 @@ def _operation(name: str) -> str | None:
 
 
 def _begins(view: View, beginning: str) -> Mask:
-    return np.asarray(pc.starts_with(view.names, beginning).fill_null(False))
+    return np.asarray(pc.starts_with(view.names.cast(pa.string()), beginning).fill_null(False))
 
 
 def _of(view: View, *scopes: str) -> Mask:
