@@ -175,6 +175,18 @@ def test_tables_that_no_rows_came_for_are_told_the_position_at_the_end(folder: P
     again.close()
 
 
+def test_a_lander_that_does_nothing_says_nothing_of_what_another_had_not_finished(folder: Path) -> None:
+    lake = Lake.open(config(folder), "j")
+    lake.append("calls", call_rows([0]))
+    lake._tables["calls"].finish()
+    lake._tables["calls"].commit(0)
+    lake._held.close()
+    Lake.open(config(folder), "j").close()
+    again = Lake.open(config(folder), "j")
+    assert (again.positions["calls"], again.positions["spans"]) == (0, -1)
+    again.close()
+
+
 def test_what_was_abandoned_can_be_appended_again(folder: Path) -> None:
     lake = Lake.open(config(folder), "j")
     lake.append("calls", call_rows([0]))
@@ -219,9 +231,9 @@ def test_a_correction_that_was_made_before_replaces_no_file(folder: Path) -> Non
     lake = Lake.open(config(folder), "j")
     lake.append("calls", call_rows([0]))
     lake.commit(0, [superseded(0)])
-    before = known_files(folder, "calls")
-    lake.commit(1, [superseded(0), Superseded(DAY, "j", 77, 0, "never_landed", None)])
-    assert known_files(folder, "calls") == before
+    before = DeltaTable(folder / "calls").version(), known_files(folder, "calls")
+    lake.commit(0, [superseded(0), Superseded(DAY, "j", 77, 0, "never_landed", None)])
+    assert (DeltaTable(folder / "calls").version(), known_files(folder, "calls")) == before
     lake.close()
 
 
@@ -292,7 +304,7 @@ def test_a_lander_that_is_killed_twenty_times_lands_every_row_once(folder: Path)
     )
     lake = Lake.open(config(folder), "j")
     calls, spans = lake.positions["calls"], lake.positions["spans"]
-    assert calls > 20
+    assert calls >= 9  # every second lander was let go that far
     assert identities(folder, "calls") == expected_calls("j", calls + 1)
     assert identities(folder, "spans") == [("j", position, item) for position in range(spans + 1) for item in (0, 1)]
     corrected = [position - 1 for position in range(calls + 1) if position % 4 == 3]

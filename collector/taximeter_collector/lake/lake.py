@@ -36,7 +36,7 @@ class Lake:
     def __init__(self, config: LakeConfig, journal_id: str, held: IO[bytes], tables: dict[str, TableLanding]) -> None:
         self._config, self.journal_id = config, journal_id
         self._held, self._tables = held, tables
-        self._position = max(self.positions.values())
+        self._committed = -1  # by this lander: of what another one did before, one table may have more than another
         self._is_interrupted = False
 
     @classmethod
@@ -84,7 +84,7 @@ class Lake:
             lags = position > table.position and time.monotonic() - table.committed_at > _LAGS_S
             if table.has_something or corrections or lags:
                 table.commit(position, corrections)
-        self._position = max(position, self._position)
+        self._committed = max(position, self._committed)
         self._is_interrupted = False
 
     def abandon(self) -> None:
@@ -109,9 +109,9 @@ class Lake:
         try:
             for table in self._tables.values():
                 table.abandon()
-                if not self._is_interrupted and table.position < self._position:
+                if not self._is_interrupted and table.position < self._committed:
                     with suppress(LakeError):
-                        table.commit(self._position)
+                        table.commit(self._committed)
         finally:
             self._held.close()
 

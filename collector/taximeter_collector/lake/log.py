@@ -153,6 +153,8 @@ class DeltaLog:
 
         for attempt in range(_ATTEMPTS):
             actions = decide()
+            if not actions.added and not actions.removed and position <= expected:
+                return  # nothing would be different
             try:
                 self._write(actions, journal if position > expected else None, position)
             except (DeltaError, OSError) as error:
