@@ -237,6 +237,13 @@ def test_a_total_that_never_counts_takes_no_part(ledger: Ledger) -> None:
     assert told(inner, never, outer) == [("same_call", outer.name), ("aggregate", None), BILLED]
 
 
+def test_nesting_reaches_through_calls_that_never_count(ledger: Ledger) -> None:
+    """An agent's total that its dialect does not count is a span like any other."""
+    ledger.land(Call(span=1), Call(span=2, parent=1, total=True, verdict="aggregate"))
+    (event,) = ledger.land(Call(span=2, log=True))
+    assert told(event, *ledger.rows.values())[:2] == [BILLED, ("nested", event.name)]
+
+
 def test_what_a_gateway_served_from_its_cache_is_not_billed_for_the_span_above(ledger: Ledger) -> None:
     served, sdk = ledger.land(Call(span=2, parent=1, verdict="cached"), Call(span=1))
     assert told(served, sdk) == [("cached", None), ("nested", None)]
@@ -287,7 +294,7 @@ def test_a_damaged_register_is_read_from_the_lake(ledger: Ledger, harm: str) -> 
 def test_a_register_that_outlived_its_lake_begins_anew(ledger: Ledger) -> None:
     ledger.land(Call(response=ANSWER))
     ledger.rows.clear()
-    ledger.options = {"landed_to": {"j": 0}}
+    ledger.options |= {"landed_to": {"j": 0}}
     ledger.reopen()
     assert told(*ledger.land(Call(response=ANSWER))) == [BILLED]
 

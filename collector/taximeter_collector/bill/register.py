@@ -113,7 +113,8 @@ class Register:
         rows = packed(views if everything else views.take(fresh), got.verdict_code[fresh])
         self._store.views.add(rows)
         self._store.has_logs |= bool(flag(rows["flags"], LOG).any())
-        only_calls = len(spans.span) == int((~flag(views.flags, LOG) & (views.span != 0)).sum())
+        are_calls = ~flag(views.flags, LOG) & ~flag(views.flags, MUTE) & (views.span != 0)
+        only_calls = len(spans.span) == int(are_calls.sum())
         entered = (
             self._comparison.compare(rows, numbers, met, spans, only_calls) if len(rows) or not only_calls else met
         )
