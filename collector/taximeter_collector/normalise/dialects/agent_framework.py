@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from taximeter_collector.normalise.dialect import Dialect, Each
+from taximeter_collector.normalise.dialects._texts import host_of
 from taximeter_collector.normalise.view import View
 
 __all__ = ["DIALECT"]
@@ -23,7 +22,7 @@ DIALECT = Dialect(
     scopes=["agent_framework"],
     fields={
         "workflow_name": ["gen_ai.workflow.name", "workflow.name", "workflow_builder.name"],
-        "server_address": [Each("server.address", lambda text: urlsplit(text).hostname or text)],
+        "server_address": [Each("server.address", host_of)],
     },
     input_may_exclude_cache=True,  # an agent's span does not tell whose tokens they are
     rank=10,

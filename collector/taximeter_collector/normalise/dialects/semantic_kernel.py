@@ -6,9 +6,9 @@ Of usage it tells the two totals, and these of OpenAI only.
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 from taximeter_collector.normalise.dialect import Dialect, Each
+from taximeter_collector.normalise.dialects._texts import host_of
 from taximeter_collector.normalise.view import View
 
 __all__ = ["DIALECT"]
@@ -33,7 +33,7 @@ DIALECT = Dialect(
     scopes=["semantic_kernel.*", "Microsoft.SemanticKernel*"],
     fields={
         "finish_reason": [Each("gen_ai.response.finish_reason", _reasons)],
-        "server_address": [Each("server.address", lambda text: urlsplit(text).hostname or text)],
+        "server_address": [Each("server.address", host_of)],
     },
     rank=10,
     adjust=_adjust,
