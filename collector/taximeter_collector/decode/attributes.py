@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
+from taximeter_collector.decode.arrays import masked
 from taximeter_collector.decode.values import read_values
 
 __all__ = ["MAP", "Attributes", "Index"]
@@ -91,7 +92,7 @@ class Attributes:
     def texts(self, key: str) -> pa.StringArray | None:
         """For each owner, its value; None if nobody has one."""
         found = self.first(key)
-        return None if found is None else self.text.take(pa.array(found, mask=found < 0))
+        return None if found is None else self.text.take(masked(found, found >= 0))
 
     def take(self, owners: Index) -> Attributes:
         """Those of some owners."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
+from taximeter_collector.decode.arrays import masked
 from taximeter_collector.decode.attributes import Attributes, Index
 from taximeter_collector.journal import Record
 
@@ -101,7 +102,7 @@ def by_number(numbers: npt.NDArray[np.integer[Any]], texts: pa.StringArray) -> p
     if not texts.null_count:
         return pa.DictionaryArray.from_arrays(pa.array(numbers), texts)
     absent = np.asarray(texts.is_null())
-    return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=absent[numbers]), texts.fill_null(""))
+    return pa.DictionaryArray.from_arrays(masked(numbers, ~absent[numbers]), texts.fill_null(""))
 
 
 def said(texts: pa.StringArray) -> pa.StringArray:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
+from taximeter_collector.decode.arrays import masked
 from taximeter_collector.decode.attributes import Attributes
 from taximeter_collector.normalise.dialect import COUNTS, NUMBERS, TEXTS, At, Each, Key, Scaled
 
@@ -85,7 +86,7 @@ def _count(key: Key, attributes: Attributes) -> pa.Array:
         return _whole(texts, _parsed(texts, _NUMBER, pa.float64()))
     places = attributes.first(key)
     assert places is not None
-    wanted = pa.array(places, mask=places < 0)
+    wanted = masked(places, places >= 0)
     exact = attributes.ints.take(wanted)
     if exact.null_count == wanted.null_count:
         return exact
@@ -122,7 +123,7 @@ def _number(key: Key, attributes: Attributes) -> pa.Array:
         return _parsed(_text(key, attributes), _NUMBER, pa.float64())
     places = attributes.first(_key(key))
     assert places is not None
-    wanted = pa.array(places, mask=places < 0)
+    wanted = masked(places, places >= 0)
     numbers = pc.coalesce(attributes.doubles.take(wanted), attributes.ints.take(wanted).cast(pa.float64(), safe=False))
     if numbers.null_count > wanted.null_count:
         numbers = pc.coalesce(numbers, _parsed(attributes.text.take(wanted), _NUMBER, pa.float64()))

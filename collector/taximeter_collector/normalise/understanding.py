@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
+from taximeter_collector.decode.arrays import masked
 from taximeter_collector.decode.attributes import Attributes, Index
 from taximeter_collector.decode.records import Sources
 from taximeter_collector.normalise.catalogue import CONTENT_KINDS, Catalogue, Patterns, catalogue
@@ -44,7 +45,7 @@ class Understood:
     def dialect_name(self) -> pa.DictionaryArray:
         """The dialects' names; NULL for what is not about GenAI."""
         names = pa.array([dialect.name for dialect in catalogue().dialects])
-        return pa.DictionaryArray.from_arrays(pa.array(self.dialect, mask=self.dialect == _NONE), names)
+        return pa.DictionaryArray.from_arrays(masked(self.dialect, self.dialect != _NONE), names)
 
     @property
     def rank(self) -> npt.NDArray[np.int32]:
@@ -252,7 +253,7 @@ def _assembled(size: int, groups: list[tuple[Index, dict[str, pa.Array]]]) -> di
     order = np.concatenate([rows for rows, _ in groups]) if groups else np.zeros(0, dtype=np.int64)
     place = np.full(size, -1, dtype=np.int64)
     place[order] = np.arange(len(order))
-    wanted = pa.array(place, mask=place < 0)
+    wanted = masked(place, place >= 0)
     found = {}
     for name in sorted({name for _, columns in groups for name in columns}):
         plainly = [plain(columns[name]) if name in columns else None for _, columns in groups]

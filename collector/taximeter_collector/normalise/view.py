@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
+from taximeter_collector.decode.arrays import masked
 from taximeter_collector.decode.attributes import Attributes
 from taximeter_collector.normalise.dialect import TEXTS
 
@@ -135,4 +136,4 @@ def translated_dictionary(encoded: pa.DictionaryArray, texts: list[str | None]) 
     number = {text: at for at, text in enumerate(told)}
     table = np.array([*(-1 if text is None else number[text] for text in texts), -1], dtype=np.int32)
     codes = table[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(told, pa.string()))
+    return pa.DictionaryArray.from_arrays(masked(codes, codes >= 0), pa.array(told, pa.string()))
