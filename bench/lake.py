@@ -24,7 +24,7 @@ from unittest import mock
 import numpy as np
 import psutil
 import pyarrow as pa
-from taximeter_collector.lake import Lake, LakeConfig, parquet
+from taximeter_collector.lake import Lake, LakeConfig, creation, parquet
 from taximeter_collector.lake.compaction import compact
 from taximeter_collector.lake.log import Actions, DeltaLog
 from taximeter_collector.lake.parquet import Written
@@ -209,19 +209,24 @@ def _wall(work: Callable[[], Any], times: int = 9) -> tuple[float, Any]:
 
 
 def log(folder: Path, commits: int) -> None:
-    """So many commits of one small file, with a round of upkeep every twelve, as the keeper would each minute."""
-    config = LakeConfig(dir=folder, grace_s=0.0)
-    Lake.open(config, "bench").close()
+    """So many commits of one small file, with a round of upkeep every twelve, as the keeper would each minute.
+
+    It goes on a hundred times as fast as with a commit every five seconds, and so do the times that the log is kept.
+    """
+    kept = {"_LOG_KEPT": "interval 36 seconds", "_REMOVALS_KEPT": "interval 144 seconds"}
+    config = LakeConfig(dir=folder, grace_s=6.0)
+    with mock.patch.multiple(creation, **kept):
+        Lake.open(config, "bench").close()
     table = DeltaLog(folder / "calls", TABLES["calls"])
     template = _template(folder)
     began = time.perf_counter()
     for number in range(commits):
         day = DAY + timedelta(days=number * 5 // 86400)
         table.commit(lambda number=number, day=day: _linked(folder, template, number, day), "bench", number, number - 1)
+        time.sleep(max(0, began + number * 0.05 - time.perf_counter()))
         if number % 12 == 11:
-            _age(folder / "calls/_delta_log", number)
             upkeep(config)
-        if number + 1 in (100, 1000, 10_000, 50_000, commits):
+        if number + 1 in (100, 1000, 5000, 17_280, 60_000, commits):
             _tell(folder, number + 1, time.perf_counter() - began)
 
 
@@ -238,14 +243,6 @@ def _linked(folder: Path, template: Written, number: int, day: date) -> Actions:
     with contextlib.suppress(FileExistsError):  # decided anew, after a merge came between
         os.link(template.path, place / name)
     return Actions([Written(template.path, name, day, template.rows, template.bytes, template.statistics)])
-
-
-def _age(log_folder: Path, version: int) -> None:
-    """What is more than an hour old by the clock of the commits is so for the file system, too."""
-    before = time.time() - 7200
-    for file in log_folder.iterdir():
-        if file.name[0] != "_" and int(file.name.split(".")[0]) < version - 720 and file.stat().st_mtime > before:
-            os.utime(file, (before, before))
 
 
 def _tell(folder: Path, commits: int, seconds: float) -> None:

@@ -125,6 +125,20 @@ def test_every_kind_of_column_is_read_back_by_every_reader(folder: Path) -> None
     lake.close()
 
 
+def test_a_file_has_only_the_texts_of_its_own_rows(folder: Path) -> None:
+    """The lander's dictionaries have what all its rows have had."""
+    lake = Lake.open(config(folder), "j")
+    calls = call_rows([0, 1])
+    words = pa.array([f"model-{number}" * 10 for number in range(10_000)])
+    models = pa.DictionaryArray.from_arrays(pa.array([7, None], pa.int32()), words)
+    lake.append("calls", calls.set_column(calls.column_names.index("model"), "model", models))
+    lake.commit(1)
+    (file,) = DeltaTable(folder / "calls").file_uris()
+    assert Path(file).stat().st_size < 20_000
+    assert landed(folder, "calls", "coalesce(model, 'none')") == [("model-7" * 10,), ("none",)]
+    lake.close()
+
+
 def test_files_can_be_pruned_by_time_and_by_id(folder: Path) -> None:
     lake = Lake.open(config(folder), "j")
     for position in range(3):

@@ -21,6 +21,7 @@ AUTHOR = "merged"
 _FACTOR = 8
 _SMALLEST_BYTES = 32 << 10
 _MOST_FILES = 512
+_NO_LIMIT = 1 << 62
 # When landing is fast, its files are large enough for the day; merging them costs twice what landing them did, so this
 # waits until the day is over and nothing more has come for an hour.
 _QUIET_MS = 3600 * 1000
@@ -33,9 +34,10 @@ class _Overtaken(Exception):
 
 def compact(log: DeltaLog, config: LakeConfig, now_ms: int, *, all_small: bool = False) -> int:
     """Merge what is due, and tell how many files went into others; with `all_small`, whatever can be merged."""
-    merged, room = 0, config.target_file_size * _ROUND_FILES
+    target_bytes = config.target_bytes(log.table.name)
+    merged, room = 0, target_bytes * _ROUND_FILES
     log.refresh()
-    for files in mergers(log.files(), config.target_file_size, now_ms, all_small=all_small):
+    for files in mergers(log.files(), target_bytes, now_ms, all_small=all_small):
         room -= sum(file.bytes for file in files)
         if room < 0 and not all_small:
             break
@@ -113,7 +115,7 @@ def _merge(log: DeltaLog, files: Sequence[ActiveFile], config: LakeConfig) -> No
 
 def _written(log: DeltaLog, files: Sequence[ActiveFile], config: LakeConfig) -> Written:
     day = files[0].date
-    file = DayFiles(log.folder, log.table, AUTHOR, config.compression_level, config.target_file_size).new_file(day)
+    file = DayFiles(log.folder, log.table, AUTHOR, config.compression_level, _NO_LIMIT).new_file(day)
     try:
         for rows in in_order_of_time(log.folder, files, log.table):
             file.append(rows)

@@ -19,7 +19,7 @@ __all__ = ["VERSION_KEY", "make_ready", "refuse_newer", "schema_version"]
 VERSION_KEY = "taximeter.schema_version"
 # Time travel is not what the log is kept for; whoever reads or writes has reached the newest version long before.
 _LOG_KEPT = "interval 1 hours"
-_REMOVALS_KEPT = "interval 1 days"
+_REMOVALS_KEPT = "interval 4 hours"  # each is in every checkpoint; `lake.grace` is two hours at most
 _ATTEMPTS = 10
 
 

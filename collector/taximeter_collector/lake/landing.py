@@ -27,7 +27,8 @@ class TableLanding:
         self.log, self.folder = log, log.folder
         self._journal_id = journal_id
         author = f"land-{journal_id}"
-        self._files = DayFiles(log.folder, log.table, author, config.compression_level, config.target_file_size)
+        target_bytes = config.target_bytes(log.table.name)
+        self._files = DayFiles(log.folder, log.table, author, config.compression_level, target_bytes)
         self._ready: list[Written] = []  # whole, and not committed as far as we know
         self._placed: list[Written] = []  # moved to their places, likewise
         self.position = log.position(journal_id)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from taximeter_collector.lake.log import ActiveFile
+from taximeter_collector.lake.parquet import without_unused_texts
 from taximeter_collector.lake.reading import open_file, read_row_group, row_group_bounds
 from taximeter_collector.lake.schema import LakeTable
 
@@ -53,7 +54,7 @@ def in_order_of_time(folder: Path, files: Sequence[ActiveFile], table: LakeTable
                 yield early
             del early
             if late.num_rows:
-                gathered.append(late)
+                gathered.append(without_unused_texts(late))
             limit = late.nbytes + _GATHERED_BYTES
 
 

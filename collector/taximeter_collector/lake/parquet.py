@@ -17,7 +17,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from taximeter_collector.journal.files import sync
 from taximeter_collector.lake.schema import TABLES, LakeTable
 
-__all__ = ["IDS", "DataFile", "Written", "statistics_columns"]
+__all__ = ["IDS", "DataFile", "Written", "statistics_columns", "without_unused_texts"]
 
 ROW_GROUP_BYTES = 16 << 20  # in Arrow: about 35,000 spans, 5 MB of file
 ROW_GROUP_ROWS = 1 << 17
@@ -67,6 +67,7 @@ class DataFile:
 
     def append(self, rows: pa.Table) -> None:
         """Take rows of the table's columns, but for `date`."""
+        rows = without_unused_texts(rows)
         self._buffered.append(rows)
         self._buffered_rows += rows.num_rows
         self.buffered_bytes += rows.nbytes
@@ -126,6 +127,16 @@ class DataFile:
             write_page_index=True,
             store_schema=False,  # dictionaries are ours; a reader sees plain text
         )
+
+
+def without_unused_texts(rows: pa.Table) -> pa.Table:
+    """The rows with small dictionaries: one that has more texts than there are rows would be written as a whole."""
+    for place, column in enumerate(rows.columns):
+        if pa.types.is_dictionary(column.type):
+            if sum(len(chunk.dictionary) for chunk in column.chunks) > rows.num_rows:
+                used = column.cast(column.type.value_type).combine_chunks().dictionary_encode()
+                rows = rows.set_column(place, rows.schema.field(place).with_type(used.type), used)
+    return rows
 
 
 def _joined(tables: list[pa.Table]) -> pa.Table:

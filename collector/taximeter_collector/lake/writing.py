@@ -23,7 +23,7 @@ __all__ = ["DayFiles", "drop", "leftovers", "place"]
 
 _WRITING = "_writing"  # with an ending of its own: neither Delta nor a pattern for Parquet files finds it
 _MOST_OPEN = 32
-_MOST_BUFFERED_BYTES = 64 << 20
+_MOST_BUFFERED_BYTES = 32 << 20
 
 
 class DayFiles:
