@@ -19,8 +19,17 @@ Bytes = npt.NDArray[np.uint8]
 
 _QUOTE, _BACKSLASH, _COLON = b'"\\:'
 _SPACES = list(b" \t\r\n")
-_WORD = r"(?:-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)?"
-_BETWEEN_STRINGS = rf"^\s*:?\s*(?:{_WORD}\s*[,\[\]{{}}]\s*)*{_WORD}\s*$"
+# What JSON has between two strings, with the quotation marks around it; before the first; behind the last; without any.
+_WORD = r"(?:(?:-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)\s*)?"
+_MORE = rf"(?:{_WORD}[,\[\]{{}}]\s*)*"
+_BETWEEN_STRINGS = "|".join(
+    (
+        rf'^"\s*(?::\s*|[,\[\]{{}}]\s*){_MORE}"$',
+        rf'^\s*{_MORE}"$',
+        rf'^"\s*(?:(?::\s*|[,\[\]{{}}]\s*){_MORE}{_WORD})?$',
+        rf"^\s*[\[{{]\s*{_MORE}{_WORD}$",
+    )
+)
 _BEGINNINGS = [*_SPACES, *b'"[{']
 
 
@@ -46,7 +55,7 @@ class Inner:
     strings: pa.DictionaryArray  # as they are written, without their quotation marks
     of: Ints  # in which text each is
     is_key: Mask
-    rest: pa.DictionaryArray  # what is between them
+    rest: pa.DictionaryArray  # what is between them, with the quotation marks around it
     rest_of: Ints
 
     @classmethod
@@ -100,11 +109,11 @@ def _quotes(data: Bytes, bounds: Ints) -> Ints:
 
 
 def _between(bounds: Ints, begins: Ints, ends: Ints, open_ended: Ints) -> tuple[Ints, Ints]:
-    """Where it begins and ends what is in no string."""
+    """Where it begins and ends what is in no string; it has the quotation marks of the strings around it."""
     has_rest = np.ones(len(bounds) - 1, dtype=np.bool_)
     has_rest[open_ended] = False
-    after = np.sort(np.concatenate([bounds[:-1], ends + 1]), kind="stable")
-    return after, np.sort(np.concatenate([begins, bounds[1:][has_rest]]), kind="stable")
+    after = np.sort(np.concatenate([bounds[:-1], ends]), kind="stable")
+    return after, np.sort(np.concatenate([begins + 1, bounds[1:][has_rest]]), kind="stable")
 
 
 def _slices(texts: pa.StringArray, begins: Ints, ends: Ints) -> pa.DictionaryArray:

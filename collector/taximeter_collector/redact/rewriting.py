@@ -40,7 +40,7 @@ class Rewriting:
         """A text that is JSON stays JSON. Of one that is not, such as one that was cut short, the strings are read."""
         if has_keys or self.numbers:
             return self._by_token(text)
-        return _STRING.sub(lambda found: self.strings.get(found[1], found[0]), text)
+        return _STRING.sub(lambda found: self._string(found[0], found[1]), text)
 
     def _by_token(self, text: str) -> str:
         written: list[str] = []
@@ -64,9 +64,14 @@ class Rewriting:
                 at += 1
         return "".join(written)
 
+    def _string(self, token: str, string: str | None) -> str:
+        """What has no end is not given one."""
+        after = self.strings.get(string) if string is not None else None
+        return token if after is None else after if len(token) == len(string or "") + 2 else after[:-1]
+
     def _other(self, token: re.Match[str]) -> str:
-        if token["string"] is not None and token["string"] in self.strings:
-            return self.strings[token["string"]]
+        if token["string"] is not None:
+            return self._string(token[0], token["string"])
         if token["word"] is not None and token["word"] in self.numbers:
             return self.numbers[token["word"]]
         return token[0]

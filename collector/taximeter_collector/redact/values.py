@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -58,8 +59,11 @@ class Values:
     def _in_json(self, texts: pa.StringArray) -> Changes:
         inner = Inner.read(texts)
         kinds = np.zeros(len(texts), dtype=np.uint8)
-        rewriting = Rewriting(self._strings(inner, kinds), self._numbers(inner, kinds), *self._keys(inner, kinds))
-        return self._rewritten(texts, rewriting, kinds, inner.is_plain(len(texts)))
+        is_plain = inner.is_plain(len(texts))
+        rewriting = Rewriting(
+            self._strings(inner, kinds), self._numbers(inner, is_plain, kinds), *self._keys(inner, kinds)
+        )
+        return self._rewritten(texts, rewriting, kinds, is_plain)
 
     def _strings(self, inner: Inner, kinds: Kinds) -> dict[str, str]:
         """The strings that change; what kinds of rules did it is noted for the texts that they are in."""
@@ -88,7 +92,7 @@ class Values:
         replaced, dropped = (written.filter(pa.array(verdicts == verdict)).to_pylist() for verdict in (KEY, DROP))
         return frozenset(replaced), frozenset(dropped)
 
-    def _numbers(self, inner: Inner, kinds: Kinds) -> dict[str, str]:
+    def _numbers(self, inner: Inner, is_plain: Mask, kinds: Kinds) -> dict[str, str]:
         """The numbers that change, likewise."""
         if not self.numbers:
             return {}
@@ -105,8 +109,8 @@ class Values:
         if changed:
             by_code = np.zeros(len(rest), dtype=np.uint8)
             by_code[places] = [0 if changed.keys().isdisjoint(numbers) else PATTERN for numbers in words]
-            hit = by_code[inner.rest.indices.to_numpy()]
-            np.bitwise_or.at(kinds, inner.rest_of[hit > 0], PATTERN)
+            hit = (by_code[inner.rest.indices.to_numpy()] > 0) & ~is_plain[inner.rest_of]
+            np.bitwise_or.at(kinds, inner.rest_of[hit], PATTERN)
         return changed
 
     def _rewritten(self, texts: pa.StringArray, rewriting: Rewriting, kinds: Kinds, is_plain: Mask) -> Changes:
@@ -114,11 +118,9 @@ class Values:
         plain = np.flatnonzero(is_plain)
         plain = plain[self._texts.found(texts.take(pa.array(plain)))]
         places = np.union1d(np.flatnonzero(kinds), plain)
-        before = texts.take(pa.array(places)).to_pylist()
-        after = [
-            rewriting.of(text, has_keys=kind > PATTERN) if kind else text
-            for kind, text in zip(kinds[places].tolist(), before, strict=True)
-        ]
+        of_plain = replace(rewriting, numbers={})
+        before = zip(texts.take(pa.array(places)).to_pylist(), kinds[places].tolist(), is_plain[places], strict=True)
+        after = [(of_plain if odd else rewriting).of(text, has_keys=kind > PATTERN) for text, kind, odd in before]
         changed = pa.array(after, pa.string())
         if len(plain):
             mask = pa.array(np.isin(places, plain))
