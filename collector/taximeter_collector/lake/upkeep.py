@@ -47,14 +47,14 @@ def alone(folder: Path, patience_s: float = 0) -> Iterator[None]:
     """Be the only one on this machine who tidies a lake. LakeError if somebody else goes on for longer than that."""
     deadline = time.monotonic() + patience_s
     while True:
-        try:
-            with reaching(folder):
+        with reaching(folder):
+            try:
                 held = lock(folder / ".upkeep.lock")
-            break
-        except LakeError as error:
-            if not isinstance(error.__cause__, LockTaken) or time.monotonic() > deadline:
-                raise
-            time.sleep(_WAIT_S)
+                break
+            except LockTaken:
+                if time.monotonic() >= deadline:
+                    raise LakeError(f"{folder}: another process is tidying it") from None
+        time.sleep(_WAIT_S)
     with held:
         yield
 
@@ -108,8 +108,13 @@ def main() -> int:
     config = pickle.loads(sys.stdin.buffer.read())
     if hasattr(os, "nice"):
         os.nice(10)  # landing and receiving come first
-    with alone(config.dir):
-        print(json.dumps([dataclasses.asdict(report) for report in upkeep(config)]))  # noqa: T201 - to the keeper
+    try:
+        with alone(config.dir):
+            reports = upkeep(config)
+    except LakeError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - to the keeper
+        return 1
+    print(json.dumps([dataclasses.asdict(report) for report in reports]))  # noqa: T201
     return 0
 
 
