@@ -47,6 +47,7 @@ def _written_by_python(name: str) -> Callable[[str], str | None]:
 
 
 def _adjust(view: View) -> None:
+    view.set("error_type", None, view.where("error_type", "Exception"))  # every error is one, as it tells it
     _read_answers(view)
     by_ttl = view.counts("cache_write_5m_tokens") + view.counts("cache_write_1h_tokens")
     view.set("cache_write_tokens", view.counts("cache_write_tokens") + by_ttl, by_ttl > 0)  # it takes them out there
@@ -107,14 +108,6 @@ DIALECT = Dialect(
         "embedding": "embeddings",
     },
     rank=10,
-    tags=[
-        f"{_METADATA}.*",
-        "langsmith.span.tags",
-        # What it adds itself; a minus means that it is no tag.
-        *(f"-{_METADATA}.{name}*" for name in ("ls_", "lc_", "langgraph_", "LANGSMITH_", "LANGCHAIN_", "checkpoint_")),
-        *(f"-{_METADATA}.{name}" for name in ("usage_metadata", "revision_id", "invocation_params", "_type")),
-        *(f"-{_METADATA}.{name}" for name in ("model", "model_name", "model_kwargs", "stream", "streaming")),
-        *(f"-{_METADATA}.{name}" for name in ("max_tokens", "max_retries", "temperature", "stop", "base_url")),
-    ],
+    tags=["langsmith.span.tags"],
     adjust=_adjust,
 )
