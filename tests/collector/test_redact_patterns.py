@@ -151,6 +151,9 @@ def test_what_is_meant_is_found(name: str, text: str, left: str) -> None:
     expected = left.replace("*", REDACTED)
     assert redacted(text, name) == expected
     assert redacted(json.dumps([text]), name) == json.dumps([expected], ensure_ascii=False)
+    assert redacted("".join(['[1, "', *(f"\\u{ord(one):04x}" for one in text), '"]']), name) == json.dumps(
+        [1, expected], ensure_ascii=False
+    )
     assert redacted(json.dumps({"a": json.dumps({"b": text})}), name) == json.dumps(
         {"a": json.dumps({"b": expected}, ensure_ascii=False)}, ensure_ascii=False
     )

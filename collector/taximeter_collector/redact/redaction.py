@@ -62,7 +62,7 @@ class Redaction:
     def _passed(self, signal: str, batch: _Batch, records: int) -> _Batch:
         self._counted: Counter[str] = Counter()
         redacted = self._fields(batch) if self._rules else batch
-        self.values += self._counted  # only now: a batch that cannot be read comes again in parts
+        self.values.update(self._counted)  # only now: a batch that cannot be read comes again in parts
         self.passed[signal] += records
         return redacted
 
