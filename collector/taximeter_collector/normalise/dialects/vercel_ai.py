@@ -51,7 +51,6 @@ def _told_by_provider(*paths: str) -> list[Key]:
 
 def _adjust(view: View) -> None:
     view.set("stream", True, view.told("ttft_ms"))
-    view.set("error_type", view.attribute("http.response.status_code"), view.failed & ~view.told("error_type"))
     made_up = np.asarray(pc.starts_with(view.texts("response_id"), "aitxt-").fill_null(False))
     view.set("response_id", None, made_up)
     _include(view, ~view.has("ai.usage.inputTokenDetails.noCacheTokens") & view.has("ai.model.provider"))
@@ -99,6 +98,7 @@ DIALECT = Dialect(
             *(f"ai.settings.context.{name}" for name in ("sessionId", "conversationId", "threadId")),
         ],
         "user_id": ["ai.telemetry.metadata.userId", "ai.telemetry.metadata.user_id", "ai.settings.context.userId"],
+        "error_type": ["error.type", "http.response.status_code"],  # which it tells of errors only
         "agent_name": ["gen_ai.agent.name", "ai.telemetry.functionId"],
         "tool_name": ["gen_ai.tool.name", "ai.toolCall.name"],
         "service_tier": _told_by_provider("openai.serviceTier", "anthropic.usage.service_tier"),
