@@ -70,6 +70,10 @@ const cases = {
     const audio = new Uint8Array(8);
     return ai.transcribe({ audio, model: openai.transcription('gpt-4o-transcribe'), ...quietly });
   },
+  gateway: () => {
+    const gateway = ai.createGateway({ apiKey: 'k', baseURL: `${url}/gateway` });
+    return ai.generateText({ ...asked, model: gateway('openai/gpt-4o-mini') });
+  },
   object: () => {
     const schema = z.object({ answer: z.string() });
     return ai.generateObject({ ...asked, schema, model: gpt }).catch(() => {});

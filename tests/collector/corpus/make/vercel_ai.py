@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.collector.corpus.make.capture import Corpus
+from tests.collector.corpus.make.capture import Asked, Corpus, Reply
 
 SCRIPT = Path(__file__).with_suffix(".mjs")
 CASES = {
@@ -35,6 +35,7 @@ CASES = {
     "retry": "The first attempt fails.",
     "object": "An object, which the answer is none.",
 }
+OF_SIX = {"gateway": "Through Vercel's gateway, which tells what it costs."}
 OF_SEVEN = {
     "legacy-plain": "The format of versions before, asked for by name.",
     "legacy-anthropic-stream": "The format of versions before, streamed.",
@@ -58,14 +59,32 @@ def main() -> None:
         local = folder / "node_modules/.bin/node"
         node = str(local) if local.exists() else "node"
         cases = CASES | (OF_SEVEN if version.startswith("7") else {})
+        if version.startswith("6"):
+            cases |= OF_SIX
         if version.startswith("4"):
             cases.pop("responses")  # it wants more of an answer than the loopback provider gives
         with Corpus("vercel_ai", "ai", providers=False, library_version=version) as corpus:
+            corpus.loopback.answers["/gateway/language-model"] = _gateway
             for name, says in cases.items():
                 with corpus.case(name, says):
                     if name == "retry":
                         corpus.loopback.fail_first("gpt-4o-mini", 1)
                     subprocess.run([node, str(SCRIPT), version, name], cwd=folder, check=True, env=_environment())
+
+
+def _gateway(asked: Asked) -> Reply:
+    """As version 6 has it from the gateway."""
+    told = {
+        "content": [{"type": "text", "text": "The meter is running."}],
+        "finishReason": {"unified": "stop", "raw": "stop"},
+        "usage": {
+            "inputTokens": {"total": 120, "noCache": 20, "cacheRead": 100},
+            "outputTokens": {"total": 30, "text": 18, "reasoning": 12},
+        },
+        "providerMetadata": {"gateway": {"cost": "0.0000285", "generationId": "gen_01K"}},
+        "warnings": [],
+    }
+    return Reply([json.dumps(told).encode()])
 
 
 def _environment() -> dict[str, str]:
