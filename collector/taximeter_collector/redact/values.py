@@ -76,9 +76,7 @@ class Values:
             by_code = np.zeros(len(written), dtype=np.uint8)
             by_code[changed] = changes.kinds
             np.bitwise_or.at(kinds, inner.of, by_code[inner.strings.indices.to_numpy()])
-        return dict(
-            zip(written.take(pa.array(changed)).to_pylist(), map(quoted, changes.texts.to_pylist()), strict=True)
-        )
+        return _by_text(written.take(pa.array(changed)), changes.texts)
 
     def _keys(self, inner: Inner, kinds: Kinds) -> tuple[frozenset[str], frozenset[str]]:
         """The keys inside whose values are replaced, and those that go."""
@@ -101,11 +99,7 @@ class Values:
         words = [_numbers_in(text) for text in rest.take(pa.array(places)).to_pylist()]
         distinct = pa.array(sorted(set().union(*words)), pa.string())
         changes = self._texts.changes(distinct)
-        changed = dict(
-            zip(
-                distinct.take(pa.array(changes.places)).to_pylist(), map(quoted, changes.texts.to_pylist()), strict=True
-            )
-        )
+        changed = _by_text(distinct.take(pa.array(changes.places)), changes.texts)
         if changed:
             by_code = np.zeros(len(rest), dtype=np.uint8)
             by_code[places] = [0 if changed.keys().isdisjoint(numbers) else PATTERN for numbers in words]
