@@ -122,15 +122,19 @@ class Attributes:
             None if self.structured is None else self.structured[places],
         )
 
-    def maps(self) -> pa.MapArray:
-        """For each owner, its attributes. Of a key that was sent twice, the value that was sent first."""
+    def maps(self, *, repeating: bool = False) -> pa.MapArray:
+        """For each owner, its attributes. Of a key that was sent twice, the value that was sent first.
+
+        Keys are numbers of texts; `repeating` values are, too. Parquet files are written faster so.
+        """
         again = self._again()
         if again is not None:
             dropped = np.zeros(len(self.codes), dtype=np.bool_)
             dropped[again] = True
-            return self.without(dropped).maps()
-        keys = pa.array(self.keys, pa.string()).take(pa.array(self.codes))
-        return pa.MapArray.from_arrays(pa.array(self.offsets), keys, self.text)
+            return self.without(dropped).maps(repeating=repeating)
+        keys = pa.DictionaryArray.from_arrays(pa.array(self.codes), pa.array(self.keys, pa.string()))
+        values = self.text.dictionary_encode() if repeating else self.text
+        return pa.MapArray.from_arrays(pa.array(self.offsets), keys, values)
 
     def _again(self) -> Index | None:
         """Attributes whose owner has their key already; None where there are none."""

@@ -140,6 +140,8 @@ def _typed(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
         return column
     if pa.types.is_string(wanted) and pa.types.is_dictionary(column.type):
         return column.cast(pa.dictionary(pa.int32(), wanted))
+    if pa.types.is_map(wanted) and pa.types.is_map(column.type):
+        return column  # of texts, or of numbers of texts
     return column.cast(wanted)
 
 

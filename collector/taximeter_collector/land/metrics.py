@@ -11,7 +11,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from taximeter_collector.decode.attributes import Attributes
 from taximeter_collector.decode.metrics import KINDS, Exemplars, Metrics
-from taximeter_collector.lake.schema import EXEMPLARS, METRICS
+from taximeter_collector.lake.schema import EXEMPLARS, MAP, METRICS
 from taximeter_collector.land.clock import settle
 from taximeter_collector.land.rows import named, source_columns, table_of, whence
 from taximeter_collector.normalise.measures import measure_columns
@@ -93,7 +93,7 @@ def _exemplars(exemplars: Exemplars, understood: Understood) -> pa.Array:
         exemplars.value_int,
         exemplars.trace_id,
         exemplars.span_id,
-        _without_content(exemplars.attributes, understood, dialect).maps(),
+        _without_content(exemplars.attributes, understood, dialect).maps().cast(MAP),
     ]
     values = pa.StructArray.from_arrays(columns, fields=list(EXEMPLARS.value_type))
     offsets = pa.array(exemplars.offsets - exemplars.offsets[0])

@@ -56,7 +56,7 @@ def source_columns(sources: Sources) -> dict[str, pa.Array]:
         "scope_name": sources.from_scope(sources.scope_name),
         "scope_version": sources.from_scope(sources.scope_version),
         "schema_url": sources.from_scope(sources.schema_url),
-        "resource_attributes": sources.resource.maps().take(pa.array(sources.resource_of_row)),
+        "resource_attributes": sources.resource.maps(repeating=True).take(pa.array(sources.resource_of_row)),
     }
 
 
@@ -81,13 +81,18 @@ def table_of(table: LakeTable, columns: dict[str, pa.Array], rows: int) -> pa.Ta
         array = columns.get(column.name)
         if array is None:
             array = pa.nulls(rows, column.type)
-        elif not pa.types.is_dictionary(array.type) and array.type != column.type:
+        elif not _is_as_wanted(array.type, column.type):
             array = array.cast(column.type)
         if column.always and array.null_count:
             raise ValueError(f"{array.null_count} records without a {column.name}")
         arrays.append(array)
         fields.append(pa.field(column.name, array.type, not column.always))
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _is_as_wanted(found: pa.DataType, wanted: pa.DataType) -> bool:
+    """Texts may be numbers of texts, in maps too."""
+    return found == wanted or pa.types.is_dictionary(found) or (pa.types.is_map(found) and pa.types.is_map(wanted))
 
 
 def counted(column: pa.Array) -> pa.Array:

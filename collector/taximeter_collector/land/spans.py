@@ -9,7 +9,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from taximeter_collector.decode.attributes import Attributes
 from taximeter_collector.decode.spans import Events, Links, Spans
-from taximeter_collector.lake.schema import EVENTS, LINKS, SPANS
+from taximeter_collector.lake.schema import EVENTS, LINKS, MAP, SPANS
 from taximeter_collector.land.clock import Times
 from taximeter_collector.land.rows import canonical_columns, counted, named, said, source_columns, table_of, whence
 from taximeter_collector.normalise.understanding import Understood
@@ -63,7 +63,7 @@ def _events(events: Events, attributes: Attributes) -> pa.ListArray:
         [
             pa.array(np.minimum(events.time_unix_nano, 2**63 - 1).astype(np.int64)),
             said(events.name),
-            attributes.maps(),
+            attributes.maps().cast(MAP),
             counted(events.dropped_attributes),
         ],
         fields=list(EVENTS.value_type),
@@ -77,7 +77,7 @@ def _links(links: Links) -> pa.ListArray:
             links.trace_id,
             links.span_id,
             links.trace_state,
-            links.attributes.maps(),
+            links.attributes.maps().cast(MAP),
             counted(links.dropped_attributes),
             links.flags.cast(pa.int64()),
         ],

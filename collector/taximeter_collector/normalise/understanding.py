@@ -92,7 +92,7 @@ class Understood:
             attributes.doubles,
             None,
         )
-        return tagged.maps()
+        return tagged.maps(repeating=True)
 
     def _tag_names(self, attributes: Attributes, number: int) -> dict[int, str]:
         if not (self.dialect == number).any():
@@ -162,11 +162,12 @@ def _recognised(known: Catalogue, names: pa.Array, attributes: Attributes, sourc
     if (by_name != _NONE).any():
         codes = encoded.indices.fill_null(len(by_name) - 1).to_numpy(zero_copy_only=False)
         np.maximum(dialect, by_name[codes], out=dialect)
-    by_key = [(_best(known.by_key, key), key) for key in attributes.keys]
+    by_key = sorted(((_best(known.by_key, key), key) for key in attributes.keys), reverse=True)
     for number, key in by_key:
-        if number != _NONE:
-            owners = attributes.owner[attributes.places[key]]
-            dialect[owners] = np.maximum(dialect[owners], np.int16(number))
+        if number == _NONE or (len(dialect) and dialect.min() >= number):
+            break  # all that are left are weaker
+        owners = attributes.owner[attributes.places[key]]
+        dialect[owners] = np.maximum(dialect[owners], np.int16(number))
     return dialect
 
 
