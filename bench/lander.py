@@ -1,7 +1,7 @@
 """What a span costs from the wire to the ledger: received, journaled, decoded, normalised, priced, settled, committed.
 
     python bench/lander.py                    # spans of 775 bytes, and of 3.2 kB with content
-    python bench/lander.py --repeated         # the same 16 requests again and again: all but the first are retransmissions
+    python bench/lander.py --repeated         # the same 16 requests for ever: all but the first are retransmissions
 
 CPU is user and system time of all processes of the collector, from the first request until the lander has passed the
 last record. The stages are the lander's own account of its CPU time. Rates are medians of `--rounds`.

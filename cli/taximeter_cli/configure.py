@@ -46,12 +46,14 @@ def show(
 def check(data: OfData = None, config: OfConfig = None, sets: OfSet = None) -> None:
     """Check all settings, and the files that they name. Exit code 2, with each key and reason, if one is wrong."""
     from taximeter_collector.receive.access import AccessError, Tokens, load_identity
+    from taximeter_collector.redact import Redaction, RedactionError
 
     configuration = settings(config, sets, data=data)
     try:
         load_identity(configuration.config.receive)
         Tokens.load(configuration.config.receive)
-    except AccessError as error:
+        Redaction.of(configuration.config.redact)
+    except (AccessError, RedactionError) as error:
         raise Mistake(f"taximeter: {error}") from error
     read = ", ".join(sorted(set(configuration.origins.values()))) or "none is given"
     print(f"ok; settings given: {len(configuration.origins)} ({read})")

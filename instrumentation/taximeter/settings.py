@@ -65,7 +65,7 @@ def _patterns_of_environment() -> tuple[re.Pattern[str], ...]:
 
 def _compiled(pattern: str) -> re.Pattern[str]:
     try:
-        return re.compile(pattern)
+        return re.compile(pattern.removeprefix("re:"))  # the collector, which reads the same variable, has names beside
     except re.error as error:
         raise ValueError(f"redaction pattern {pattern!r} is no regular expression: {error}") from error
 

@@ -44,6 +44,21 @@ OTHER = {
     "journal.max_age": "7d",
     "journal.at_limit": "drop-oldest",
     "lake.dir": "/elsewhere/lake",
+    "lake.compression_level": "3",
+    "lake.target_file_size": "16MiB",
+    "lake.upkeep_interval": "5m",
+    "lake.grace": "1h",
+    **{f"lake.{table}_max_age": "90d" for table in ("calls", "spans", "logs", "metrics", "content")},
+    **{f"lake.{table}_max_size": "10GiB" for table in ("calls", "spans", "logs", "metrics", "content")},
+    "land.enabled": "false",
+    "land.content": "false",
+    "land.commit_interval": "500ms",
+    "land.commit_size": "32MiB",
+    "land.commit_calls": "20000",
+    "land.batch_size": "4MiB",
+    "redact.patterns": "email,api-key",
+    "redact.keys": "a,b*",
+    "redact.drop": "c",
     "telemetry.otlp_endpoint": "http://localhost:4318",
     "telemetry.otlp_headers": "authorization=Bearer%20abc",
     "telemetry.interval": "90s",
@@ -387,7 +402,6 @@ _BY_KIND: dict[str, st.SearchStrategy[str]] = {
     "address": st.one_of(
         st.integers(0, 65535).map(lambda port: f"127.0.0.1:{port}"), st.sampled_from(["[::1]:0", "localhost:9"])
     ),
-    "count": st.integers(1, 10**9).map(str),
     "path": _FOLDER,
     "list": st.lists(st.sampled_from(["https://a.example", "https://*.b.example", "http://c:*"])).map(",".join),
 }
@@ -403,6 +417,10 @@ def _any_value(name: str) -> st.SearchStrategy[str]:
         return st.sampled_from(["", "http://localhost:4318", "https://a.example/otlp"])
     if setting.kind.name == "choice":
         return st.sampled_from([OTHER[name], str(setting.default)])
+    if setting.kind.name == "count":
+        return st.integers(int(setting.at_least or 1), int(setting.at_most or 10**9)).map(str)
+    if name == "land.commit_interval":
+        return st.integers(100, 60_000).map(lambda count: f"{count}ms")
     return _BY_KIND[setting.kind.name]
 
 

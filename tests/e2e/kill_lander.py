@@ -3,8 +3,8 @@
 Clients send model calls, many of them told twice: by an SDK's span and by a framework's span around it, in one request
 or in two, in either order; and a request that was not answered is sent again. At random moments `kill -9` hits the
 lander, the process that tidies the lake, or the whole collector. At the end every call whose request was answered OK
-must be billed exactly once, no row may be there twice, and the sums of tokens and of costs must be what plain arithmetic
-says, to the last token and the last digit.
+must be billed exactly once, no row may be there twice, and the sums of tokens and of costs must be what plain
+arithmetic says, to the last token and the last digit.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SETTINGS = (
     "lake.upkeep_interval=1s",
     "lake.grace=1s",
 )
-_WAYS = {"lander": 6, "keeper": 1, "collector": 3}  # and how often, of ten
+_WAYS = {"lander": 4, "keeper": 1, "collector": 5}  # and how often, of ten
 # Dollars for a million tokens: input, output, cache read, cache write.
 _PRICES = {
     ("openai", "gpt-4o-mini-2024-07-18"): ("0.15", "0.60", "0.075", None),

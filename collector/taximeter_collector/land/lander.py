@@ -108,8 +108,9 @@ class Lander:
         """Write the rows, but for the calls: which of them are billed is known when all of a commit are there."""
         pending = self._pending
         for refused in batch.refused:
-            _log.error("record %d could not be landed: %s", refused.record.position, refused.reason)
             self._dead_letters.keep(refused)
+            # Without the reason, which may quote what was sent; it is beside the record.
+            _log.error("a record could not be landed", extra={"position": refused.record.position})
         with self._readings.stage("write"):
             for table, parts in batch.rows.items():
                 if table != CALLS.name:
@@ -127,7 +128,7 @@ class Lander:
         pending, self._pending = self._pending, _Pending()
         superseded: list[Superseded] = []
         ledger = None
-        if pending.calls:
+        if pending.links or pending.calls:
             ledger, superseded = self._settle(pending)
         with self._readings.stage("commit"):
             self._lake.commit(pending.position, superseded)
@@ -135,11 +136,13 @@ class Lander:
             self._source.commit(pending.position)
         self._readings.committed(pending.batches, pending.rows, ledger, len(superseded))
 
-    def _settle(self, pending: _Pending) -> tuple[pa.Table, list[Superseded]]:
-        """Find out what is billed, and write the ledger's rows."""
-        calls = pa.concat_tables(pending.calls, promote_options="permissive")
+    def _settle(self, pending: _Pending) -> tuple[pa.Table | None, list[Superseded]]:
+        """Find out what is billed, and write the ledger's rows. Spans that are no calls can tell what a call is in."""
+        calls = pa.concat_tables(pending.calls, promote_options="permissive") if pending.calls else pa.table({})
         with self._readings.stage("bill"):
             verdict = self._register.settle(calls, SpanLinks.join(pending.links))
+        if not pending.calls:
+            return None, verdict.superseded
         with self._readings.stage("write"):
             ledger = table_of(CALLS, settled(calls, verdict), calls.num_rows)
             pending.rows[CALLS.name] += self._lake.append(CALLS.name, ledger)

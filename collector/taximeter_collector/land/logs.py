@@ -17,10 +17,13 @@ __all__ = ["event_names", "log_rows", "log_times"]
 
 
 def event_names(logs: Logs) -> pa.Array:
-    """The event's name, which older senders tell as an attribute, and the oldest as the body."""
-    attribute = logs.attributes.texts("event.name")
-    names = logs.event_name if attribute is None else pc.coalesce(logs.event_name, attribute)
-    return names.dictionary_encode().cast(pa.string())
+    """The event's name. As an attribute it goes before the record's own, where some have a place in their code."""
+    names = logs.event_name
+    for key, first in (("event.name", True), ("event_name", False)):
+        told = logs.attributes.texts(key)
+        if told is not None:
+            names = pc.coalesce(told, names) if first else pc.coalesce(names, told)
+    return names
 
 
 def log_times(logs: Logs) -> Times:

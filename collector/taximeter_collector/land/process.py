@@ -100,7 +100,9 @@ class _Work:
         lake = Lake.open(self._config.lake, self._journal_id)
         try:
             register = Register.open(
-                self._config.data / "register", lambda since: lake.rows(CALLS.name, CALL_COLUMNS, since)
+                self._config.data / "register",
+                lambda since: lake.rows(CALLS.name, CALL_COLUMNS, since),
+                landed_to={self._journal_id: lake.positions[CALLS.name]},
             )
             letters = DeadLetters(self._config.data / "dead-letter", self._journal_id)
             lander = Lander(self._config.land, source, self._stages, register, lake, letters, self._readings)

@@ -33,6 +33,7 @@ from taximeter_collector.redact import Redaction
 __all__ = ["Batch", "Refused", "Stages"]
 
 _ERROR = 2
+_SEVERITY_OF_ERRORS = 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Stages:
         with self._stage("normalise"):
             times = settle(spans.start_unix_nano, spans.origin.received_unix_nano)
             failed = spans.status_code == _ERROR
-            understood = understand("span", spans.name, spans.attributes, spans.sources, failed)
+            understood = understand("span", spans.name, spans.attributes, spans.sources, failed, events=spans.events)
             calls = calls_of_spans(spans, times, understood, self._journal_id)
         with self._stage("price"):
             batch.add("calls", priced(calls, self.book) if calls.num_rows else None)
@@ -150,7 +151,8 @@ class Stages:
         with self._stage("normalise"):
             times = log_times(logs)
             names = event_names(logs)
-            understood = understand("log", names, logs.attributes, logs.sources, logs.severity_number >= 17)
+            failed, in_span = logs.severity_number >= _SEVERITY_OF_ERRORS, np.asarray(logs.trace_id.is_valid())
+            understood = understand("log", names, logs.attributes, logs.sources, failed, in_span=in_span)
             calls = calls_of_logs(logs, times, understood, self._journal_id)
         with self._stage("price"):
             batch.add("calls", priced(calls, self.book) if calls.num_rows else None)

@@ -58,13 +58,18 @@ class Catalogue:
         self._number = {dialect.name: number for number, dialect in enumerate(self.dialects)}
         self.by_scope = self._marks(lambda dialect: dialect.scopes)
         self.by_key = self._marks(lambda dialect: dialect.keys)
-        self.by_name = self._marks(lambda dialect: (*dialect.names, *dialect.by_name, *dialect.measures))
+        self.by_name = self._marks(self._names)
         self.content = [self._table(dialect, lambda one: one.content) for dialect in self.dialects]
         self.bodies = [self._table(dialect, lambda one: one.body) for dialect in self.dialects]
-        self.tags = [self._table(dialect, lambda one: {tag: tag for tag in one.tags}) for dialect in self.dialects]
+        self.tags = [self._table(dialect, _tags) for dialect in self.dialects]
         self.operations = [Patterns(dialect.by_name.items()) for dialect in self.dialects]
         self.verdicts = [Patterns(dialect.verdicts.items()) for dialect in self.dialects]
         self.sources = [self._sources(dialect) for dialect in self.dialects]
+
+    def _names(self, dialect: Dialect) -> Iterable[str]:
+        """What names a dialect's own records have: not those that it has in common with the conventions."""
+        shared = () if dialect is self.conventions else (*self.conventions.by_name, *self.conventions.measures)
+        return (*dialect.names, *(name for name in (*dialect.by_name, *dialect.measures) if name not in shared))
 
     def _marks(self, patterns: Callable[[Dialect], Iterable[str]]) -> Patterns:
         return Patterns(
@@ -82,6 +87,11 @@ class Catalogue:
             rest = {}
         names = {**dialect.fields, **rest}
         return {name: (*dialect.fields.get(name, ()), *rest.get(name, ())) for name in names}
+
+
+def _tags(dialect: Dialect) -> dict[str, str]:
+    """Patterns of tags; of what is no tag, nothing."""
+    return {tag.removeprefix("-"): "" if tag.startswith("-") else tag for tag in dialect.tags}
 
 
 @cache

@@ -162,6 +162,8 @@ class Dialect:
 
     # What it says. Sources are tried in order, and the conventions' after them.
     fields: Mapping[str, Sequence[Key]] = field(default_factory=dict)
+    events: Sequence[str] = ("exception",)
+    """Events of spans whose attributes are read behind the span's own; an exception only of a span that failed."""
     constants: Mapping[str, str] = field(default_factory=dict)
     """Texts for where nothing was told."""
     by_name: Mapping[str, str] = field(default_factory=dict)
@@ -191,7 +193,8 @@ class Dialect:
     body: Mapping[str, str] = field(default_factory=dict)
     """Events whose body is content, by event name."""
     tags: Sequence[str] = ()
-    """Attributes that are the user's own tags: `prefix.*`, called what the star stands for; or a whole key."""
+    """Attributes that are the user's own tags: `prefix.*`, called what the star stands for; or a whole key. What begins
+    with a minus is none, though it may fit another pattern."""
     measures: Mapping[str, Measure] = field(default_factory=dict)
     """Metrics, by name."""
 

@@ -32,7 +32,7 @@ def measure_columns(names: pa.Array, dialect: npt.NDArray[np.int16], attributes:
     for number, measure in enumerate(measures):
         if measure.by and (told := attributes.texts(measure.by)) is not None:
             part = pc.coalesce(pc.if_else(pa.array(chosen == number), _translated(measure, told), _NO_TEXT), part)
-    named = pa.DictionaryArray.from_arrays(numbers, pa.array([one.measure for one in measures], pa.string()))
+    named = pa.DictionaryArray.from_arrays(numbers, pa.array([one.measure or None for one in measures], pa.string()))
     return {"measure": named, "part": part}
 
 

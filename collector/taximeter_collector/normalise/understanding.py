@@ -13,8 +13,10 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from taximeter_collector.decode.arrays import masked
 from taximeter_collector.decode.attributes import Attributes, Index
 from taximeter_collector.decode.records import Sources
+from taximeter_collector.decode.spans import Events
 from taximeter_collector.normalise.catalogue import CONTENT_KINDS, Catalogue, Patterns, catalogue
 from taximeter_collector.normalise.dialect import Dialect
+from taximeter_collector.normalise.events import with_events
 from taximeter_collector.normalise.providers import CALLS, operation_named, provider_named
 from taximeter_collector.normalise.reading import read_fields
 from taximeter_collector.normalise.tokens import make_inclusive
@@ -100,7 +102,7 @@ class Understood:
         found = {}
         for code, key in enumerate(attributes.keys):
             pattern = catalogue().tags[number].best(key)
-            if isinstance(pattern, str):
+            if isinstance(pattern, str) and pattern:
                 found[code] = key[len(pattern) - 1 :] if pattern.endswith("*") else key
         return found
 
@@ -125,10 +127,20 @@ def _by_dialect(
     return kinds
 
 
-def understand(signal: str, names: pa.Array, attributes: Attributes, sources: Sources, failed: Mask) -> Understood:
+def understand(
+    signal: str,
+    names: pa.Array,
+    attributes: Attributes,
+    sources: Sources,
+    failed: Mask,
+    *,
+    events: Events | None = None,
+    in_span: Mask | None = None,
+) -> Understood:
     """Find out in which dialect each record is, and read it.
 
     `names` are those of the spans or events; `failed` is where the signal's own way of saying so tells of an error.
+    `events` are those of the spans; `in_span` is where a log record was written within one.
     """
     known = catalogue()
     result = Understood(len(names), _recognised(known, names, attributes, sources))
@@ -141,9 +153,13 @@ def understand(signal: str, names: pa.Array, attributes: Attributes, sources: So
         rows = np.flatnonzero(result.dialect == number)
         whole = len(rows) == result.size
         own = attributes if whole else attributes.take(rows)
+        if events is not None and len(events.name):
+            own = with_events(own, events, rows, known.dialects[number].events, failed[rows])
         view = View(signal, len(rows), names if whole else names.take(pa.array(rows)), own)
         view.scope_name = sources.scope_name.take(pa.array(sources.of_row[rows]))
         view.failed = failed[rows]
+        if in_span is not None:
+            view.in_span = in_span[rows]
         _read(known, number, view)
         result.is_call[rows], result.is_aggregate[rows] = _calls(view)
         groups.append((rows, view.columns))

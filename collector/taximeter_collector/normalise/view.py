@@ -36,6 +36,8 @@ class View:
         self.scope_name: pa.Array = pa.nulls(size, pa.string())
         self.failed: Mask = np.zeros(size, dtype=np.bool_)
         """Where the signal's own way of saying so, a span's status for one, tells of an error."""
+        self.in_span: Mask = np.zeros(size, dtype=np.bool_)
+        """Where a log record was written within a span, which then tells of what happened as well."""
 
     def told(self, field: str) -> Mask:
         """Where something is known."""
@@ -75,7 +77,8 @@ class View:
             return np.zeros(self.size, dtype=np.bool_)
         encoded = encode(column)
         meant = np.array([*(text in values for text in encoded.dictionary.to_pylist()), False])
-        return meant[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+        found: Mask = meant[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+        return found
 
     def set(self, field: str, values: Any, where: Mask | None = None) -> None:
         """Put values (an array, or one for all; None is unknown) into a column, where a mask says so or everywhere."""

@@ -165,7 +165,7 @@ REDACTION_PASSED = Metric(
     "taximeter.lander.redaction_passed_items",
     "counter",
     "{item}",
-    "Records that passed through redaction: as many as were landed.",
+    "Records that passed through redaction: never less than were landed; more if some were read again.",
     ("signal",),
 )
 REDACTED = Metric(

@@ -42,13 +42,18 @@ def _adjust(view: View) -> None:
 
 
 def _name_events(view: View) -> None:
-    """An event of a call that succeeded names the model that answered."""
+    """An event of a call that succeeded names the model that answered.
+
+    Behind gateways and on Bedrock there is no request's id to tell that a span and an event are about one call. Within
+    a span the event is another view of a call that the span tells of.
+    """
     encoded = view.names.dictionary_encode()
     plain = [(name or "").removeprefix("claude_code.") for name in encoded.dictionary.to_pylist()]
     view.set("operation", pa.array([_EVENTS.get(name) for name in plain], pa.string()).take(encoded.indices))
     answered = view.named("api_request", "claude_code.api_request") & view.told("request_model")
     view.set("response_model", view.texts("request_model"), answered)
     view.set("request_model", None, answered)
+    view.never_billed("same_call", answered & view.in_span & ~view.told("response_id"))
 
 
 def _failed(view: View) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

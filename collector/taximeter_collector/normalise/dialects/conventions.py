@@ -159,11 +159,11 @@ DIALECT = Dialect(
     tags=["taximeter.tag.*"],
     measures={
         "gen_ai.client.token.usage": Measure("tokens", by="gen_ai.token.type", parts=_TOKENS),
-        "gen_ai.client.operation.duration": Measure("duration_s"),
+        "gen_ai.client.operation.duration": Measure("duration_s", by="gen_ai.operation.name"),
         "gen_ai.client.operation.time_to_first_chunk": Measure("ttft_s"),
         "gen_ai.client.operation.time_per_output_chunk": Measure("chunk_interval_s"),
         "gen_ai.client.operation.cost": Measure("cost_usd"),
-        f"{_INFERENCE}.duration": Measure("duration_s"),
+        f"{_INFERENCE}.duration": Measure("duration_s", by="gen_ai.operation.name"),
         f"{_INFERENCE}.time_to_first_chunk": Measure("ttft_s"),
         f"{_INFERENCE}.time_per_output_chunk": Measure("chunk_interval_s"),
         f"{_INFERENCE}.usage.input_tokens": Measure("tokens", part="input"),

@@ -79,6 +79,7 @@ def _measures(program: str, output: str) -> dict[str, Measure]:
     parts = {"output": output, "cache": "cache_read", "thought": "reasoning"}
     return {
         f"{program}.token.usage": Measure("tokens", by="type", parts=parts),
+        "gen_ai.client.token.usage": Measure(""),  # the same once more
         f"{program}.session.count": Measure("sessions"),
         f"{program}.lines.changed": Measure("lines_of_code", by="type"),
         f"{program}.file.operation.count": Measure("file_operations", by="operation"),

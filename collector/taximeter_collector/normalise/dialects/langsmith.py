@@ -108,6 +108,14 @@ DIALECT = Dialect(
         "embedding": "embeddings",
     },
     rank=10,
-    tags=["langsmith.span.tags"],
+    tags=[
+        f"{_METADATA}.*",
+        "langsmith.span.tags",
+        # What it adds itself; a minus means that it is no tag.
+        *(f"-{_METADATA}.{name}*" for name in ("ls_", "lc_", "langgraph_", "LANGSMITH_", "LANGCHAIN_", "checkpoint_")),
+        *(f"-{_METADATA}.{name}" for name in ("usage_metadata", "revision_id", "invocation_params", "_type")),
+        *(f"-{_METADATA}.{name}" for name in ("model", "model_name", "model_kwargs", "stream", "streaming")),
+        *(f"-{_METADATA}.{name}" for name in ("max_tokens", "max_retries", "temperature", "stop", "base_url")),
+    ],
     adjust=_adjust,
 )
