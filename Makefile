@@ -5,7 +5,7 @@ VENV := .venv
 DEMO := .venv-demo
 INSTALL = uv pip install --quiet --constraint requirements.lock
 
-.PHONY: demo test check format bench bench-collector survive interop test-lowest clean
+.PHONY: demo test check format bench bench-collector bench-lander survive interop test-lowest clean
 
 demo: $(DEMO)/.ready  ## a small app with two SDKs on a loopback provider, its spans printed, and a collector that has them
 	PATH="$(CURDIR)/$(DEMO)/bin:$$PATH" python -m taximeter_cli.demo_collected
@@ -35,8 +35,16 @@ bench-collector: $(VENV)/.ready  ## what receiving costs; OTELCOL=PATH puts an O
 	$(VENV)/bin/python bench/http_servers.py
 	$(VENV)/bin/python bench/disk.py
 
-survive: $(VENV)/.ready  ## kill -9 two hundred times, a full disk, a hundred thousand malformed requests
+bench-lander: $(VENV)/.ready  ## what landing costs, from the wire to the ledger, and where the time goes
+	$(VENV)/bin/python bench/lander.py
+	$(VENV)/bin/python bench/lander.py --repeated
+	$(VENV)/bin/python bench/billing.py
+	$(VENV)/bin/python bench/lake.py files
+	$(VENV)/bin/python bench/redaction.py
+
+survive: $(VENV)/.ready  ## kill -9 two hundred times, the lander two hundred more, a full disk, malformed requests
 	$(VENV)/bin/python tests/e2e/kill.py --kills 200
+	$(VENV)/bin/python tests/e2e/kill_lander.py --kills 200
 	$(VENV)/bin/python tests/e2e/full_disk.py
 	$(VENV)/bin/python tests/e2e/malformed.py --requests 100000
 

@@ -419,8 +419,9 @@ def _any_value(name: str) -> st.SearchStrategy[str]:
         return st.sampled_from([OTHER[name], str(setting.default)])
     if setting.kind.name == "count":
         return st.integers(int(setting.at_least or 1), int(setting.at_most or 10**9)).map(str)
-    if name == "land.commit_interval":
-        return st.integers(100, 60_000).map(lambda count: f"{count}ms")
+    if setting.kind.name == "duration" and (setting.at_least or setting.at_most):
+        most = int((setting.at_most or 10**6) * 1000)
+        return st.integers(int((setting.at_least or 0.001) * 1000), most).map(lambda count: f"{count}ms")
     return _BY_KIND[setting.kind.name]
 
 
