@@ -11,7 +11,7 @@ import pyarrow as pa
 from taximeter_collector.bill import Register, SpanLinks
 from taximeter_collector.journal import Record, Signal
 from taximeter_collector.lake.schema import CALLS
-from taximeter_collector.land.calls import settled
+from taximeter_collector.land.calls import priced, settled
 from taximeter_collector.land.rows import table_of
 from taximeter_collector.land.stages import Batch, Stages
 from taximeter_collector.price import Book
@@ -19,6 +19,7 @@ from taximeter_collector.receive.otlp_json import to_protobuf
 from taximeter_collector.receive.shape import SHAPES
 from taximeter_collector.redact import RedactConfig, Redaction
 
+BOOK = Book.load()
 RECEIVED_UNIX_NANO = 1_795_250_000 * 10**9  # 2026-11-21
 
 
@@ -35,7 +36,7 @@ def record(signal: str, request: Mapping[str, Any] | bytes, position: int = 0) -
 def stages(**settings: Any) -> Stages:
     """The way from bytes to rows, with settings of [redact] and `keep_content`."""
     keep_content = settings.pop("keep_content", True)
-    return Stages("j", Book.load(), Redaction.of(RedactConfig(**settings)), keep_content=keep_content)
+    return Stages("j", Redaction.of(RedactConfig(**settings)), keep_content=keep_content)
 
 
 def land(
@@ -59,7 +60,7 @@ def land(
 
 def _settle(register: Register, batch: Batch, ledger: list[dict[str, Any]]) -> None:
     if CALLS.name in batch.rows:
-        calls = pa.concat_tables(batch.rows[CALLS.name], promote_options="permissive")
+        calls = priced(pa.concat_tables(batch.rows[CALLS.name], promote_options="permissive"), BOOK)
         verdict = register.settle(calls, SpanLinks.join(batch.links))
         ledger += table_of(CALLS, settled(calls, verdict), calls.num_rows).to_pylist(maps_as_pydicts="strict")
         for one in verdict.superseded:

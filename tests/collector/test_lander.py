@@ -41,13 +41,13 @@ class Landing:
         self.registry = Registry()
         redaction = Redaction.of(RedactConfig())
         config = LandConfig(**settings)
-        stages = Stages("j", BOOK, redaction, keep_content=config.content)
+        stages = Stages("j", redaction, keep_content=config.content)
         self.source = JournalReader(data / "journal", "lander")
         self.lake = Lake.open(LakeConfig(dir=data / "lake"), "j")
         register = Register.open(data / "register", lambda since: self.lake.rows("calls", CALL_COLUMNS, since))
         letters = DeadLetters(data / "dead-letter", "j")
         readings = Readings(self.registry, redaction, stages.spent_s)
-        self.lander = Lander(config, self.source, stages, register, self.lake, letters, readings)
+        self.lander = Lander(config, self.source, stages, lambda: BOOK, register, self.lake, letters, readings)
 
     def count(self, metric: metrics.Metric, *labels: str) -> float:
         """A counter's value."""

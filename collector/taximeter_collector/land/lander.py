@@ -18,12 +18,13 @@ from taximeter_collector.bill import Register, SpanLinks, Superseded
 from taximeter_collector.journal import Source
 from taximeter_collector.lake import Lake
 from taximeter_collector.lake.schema import CALLS
-from taximeter_collector.land.calls import settled
+from taximeter_collector.land.calls import priced, settled
 from taximeter_collector.land.config import LandConfig
 from taximeter_collector.land.dead_letter import DeadLetters
 from taximeter_collector.land.readings import Readings
 from taximeter_collector.land.rows import table_of
 from taximeter_collector.land.stages import Batch, Stages
+from taximeter_collector.price import Book
 
 __all__ = ["Lander"]
 
@@ -54,6 +55,7 @@ class Lander:
         config: LandConfig,
         source: Source,
         stages: Stages,
+        book: Callable[[], Book],
         register: Register,
         lake: Lake,
         dead_letters: DeadLetters,
@@ -62,6 +64,7 @@ class Lander:
         self._config = config
         self._source = source
         self._stages = stages
+        self._book = book  # asked for each commit: the prices may be others by then
         self._register = register
         self._lake = lake
         self._dead_letters = dead_letters
@@ -137,8 +140,14 @@ class Lander:
         self._readings.committed(pending.batches, pending.rows, ledger, len(superseded))
 
     def _settle(self, pending: _Pending) -> tuple[pa.Table | None, list[Superseded]]:
-        """Find out what is billed, and write the ledger's rows. Spans that are no calls can tell what a call is in."""
-        calls = pa.concat_tables(pending.calls, promote_options="permissive") if pending.calls else pa.table({})
+        """Price all calls, find out which are billed, and write the ledger's rows.
+
+        Spans that are no calls can tell what a call is in, and so change what is billed.
+        """
+        calls = pa.table({})
+        if pending.calls:
+            with self._readings.stage("price"):
+                calls = priced(pa.concat_tables(pending.calls, promote_options="permissive"), self._book())
         with self._readings.stage("bill"):
             verdict = self._register.settle(calls, SpanLinks.join(pending.links))
         if not pending.calls:

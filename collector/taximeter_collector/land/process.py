@@ -65,11 +65,12 @@ class _Work:
 
     def prepare(self) -> None:
         """What takes long, and what can be wrong."""
-        self._stages = Stages(self._journal_id, self._book(), self._redaction, keep_content=self._config.land.content)
+        self._book = self._load_prices()
+        self._stages = Stages(self._journal_id, self._redaction, keep_content=self._config.land.content)
         self._readings = Readings(self._registry, self._redaction, self._stages.spent_s)
         JournalReader(self._config.journal.dir, READER).close()  # from now on the journal waits for us
 
-    def _book(self) -> Book:
+    def _load_prices(self) -> Book:
         return Book.load(self._config.data)
 
     def stop(self) -> None:
@@ -105,7 +106,9 @@ class _Work:
                 landed_to={self._journal_id: lake.positions[CALLS.name]},
             )
             letters = DeadLetters(self._config.data / "dead-letter", self._journal_id)
-            lander = Lander(self._config.land, source, self._stages, register, lake, letters, self._readings)
+            lander = Lander(
+                self._config.land, source, self._stages, lambda: self._book, register, lake, letters, self._readings
+            )
             lander.run(lambda: self._between(source))
         except BaseException:
             lake.abandon()
@@ -119,7 +122,7 @@ class _Work:
         if self._reload.is_set():
             self._reload.clear()
             try:
-                self._stages.book = self._book()
+                self._book = self._load_prices()
             except OverridesError as error:
                 _log.error("the prices stay as they were: %s", error)
         if time.monotonic() - self._published_at > _PUBLISH_S:

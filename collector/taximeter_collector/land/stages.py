@@ -1,4 +1,4 @@
-"""Records of the journal to rows of the lake: decode, redact, normalise, price. The same records give the same rows.
+"""Records of the journal to rows of the lake: decode, redact, normalise. The same records give the same rows.
 
 One record that cannot be landed costs itself: a batch that fails is halved until it is found.
 """
@@ -18,7 +18,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from taximeter_collector.bill import SpanLinks
 from taximeter_collector.decode import Attributes, Logs, Spans, decode_logs, decode_metrics, decode_spans
 from taximeter_collector.journal import Record, Signal
-from taximeter_collector.land.calls import calls_of_logs, calls_of_spans, priced
+from taximeter_collector.land.calls import calls_of_logs, calls_of_spans
 from taximeter_collector.land.clock import settle
 from taximeter_collector.land.content import body_content, content_rows
 from taximeter_collector.land.logs import event_names, log_rows, log_times
@@ -27,7 +27,6 @@ from taximeter_collector.land.rows import canonical_columns, service_columns, wh
 from taximeter_collector.land.spans import span_rows
 from taximeter_collector.normalise.understanding import Understood, understand
 from taximeter_collector.normalise.view import Mask
-from taximeter_collector.price import Book
 from taximeter_collector.redact import Redaction
 
 __all__ = ["Batch", "Refused", "Stages"]
@@ -49,7 +48,7 @@ class Batch:
     """What became of some records."""
 
     rows: dict[str, list[pa.Table]] = field(default_factory=dict)
-    """By table; those of `calls` are priced, and not settled yet."""
+    """By table; those of `calls` are neither priced nor settled yet."""
     links: list[SpanLinks] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     items: Counter[str] = field(default_factory=Counter)
@@ -69,9 +68,8 @@ class Batch:
 class Stages:
     """The way from bytes to rows."""
 
-    def __init__(self, journal_id: str, book: Book, redaction: Redaction, *, keep_content: bool = True) -> None:
+    def __init__(self, journal_id: str, redaction: Redaction, *, keep_content: bool = True) -> None:
         self._journal_id = journal_id
-        self.book = book  # another one may be put here between two batches
         self._redaction = redaction
         self._keep_content = keep_content
         self._ways: dict[Signal, Callable[[Sequence[Record], Batch], None]] = {
@@ -116,9 +114,7 @@ class Stages:
             times = settle(spans.start_unix_nano, spans.origin.received_unix_nano)
             failed = spans.status_code == _ERROR
             understood = understand("span", spans.name, spans.attributes, spans.sources, failed, events=spans.events)
-            calls = calls_of_spans(spans, times, understood, self._journal_id)
-        with self._stage("price"):
-            batch.add("calls", priced(calls, self.book) if calls.num_rows else None)
+            batch.add("calls", calls_of_spans(spans, times, understood, self._journal_id))
         with self._stage("arrange"):
             attributes, events = self._apart_from_content(spans, understood, batch)
             batch.add("spans", span_rows(spans, times, understood, attributes, events, self._journal_id))
@@ -153,9 +149,7 @@ class Stages:
             names = event_names(logs)
             failed, in_span = logs.severity_number >= _SEVERITY_OF_ERRORS, np.asarray(logs.trace_id.is_valid())
             understood = understand("log", names, logs.attributes, logs.sources, failed, in_span=in_span)
-            calls = calls_of_logs(logs, times, understood, self._journal_id)
-        with self._stage("price"):
-            batch.add("calls", priced(calls, self.book) if calls.num_rows else None)
+            batch.add("calls", calls_of_logs(logs, times, understood, self._journal_id))
         with self._stage("arrange"):
             kinds, of_body = understood.content_of(logs.attributes), understood.body_of(names)
             if self._keep_content and (kinds.any() or of_body.any()):
