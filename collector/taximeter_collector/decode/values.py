@@ -31,7 +31,7 @@ _BYTES = 0x3A
 _SHORT_HEADER = 2  # the tag, and a length of one byte
 _LONG = 1 << 7  # a length of more than one byte
 _LONGEST_VARINT = 10
-_INLINE = 12  # bytes of a text that can be in Arrow's view itself
+_LENGTH, _INLINE = 4, 12  # bytes of Arrow's view: how long a text is, and as much of it as can be in the view itself
 
 
 def _of(*tags: int) -> Mask:
@@ -62,11 +62,25 @@ def read_values(values: pa.BinaryArray) -> Values:
     if wire.odd.any():
         values = _rewritten(values, wire.odd)
         wire = _Wire.of(values)
-    ints, doubles = wire.ints(), wire.doubles()
-    text = _texts(values, wire, ints, doubles)
+    text = _texts(values, wire)
     text.validate(full=True)  # what is no UTF-8 would break files that it is written to
     structured = _IS_STRUCTURED[wire.tag]
-    return Values(text, ints, doubles, structured if structured.any() else None)
+    return Values(text, wire.ints.spread(len(values)), wire.doubles.spread(len(values)), _if_any(structured))
+
+
+@dataclass(slots=True)
+class _Numbers:
+    """Those of the values that are numbers of one kind, and where they are."""
+
+    places: npt.NDArray[np.intp]
+    values: npt.NDArray[Any]
+
+    def spread(self, size: int) -> pa.Array:
+        """Each in its place among all values, and NULL in between."""
+        numbers, valid = np.zeros(size, dtype=self.values.dtype), np.zeros(size, dtype=np.bool_)
+        numbers[self.places] = self.values
+        valid[self.places] = True
+        return masked(numbers, valid)
 
 
 @dataclass(slots=True)
@@ -79,8 +93,8 @@ class _Wire:
     tag: Bytes  # 0 where there is nothing
     header: npt.NDArray[np.int32]  # of what has a length: how much comes before it
     odd: Mask  # what is not written as everybody writes it: several fields, or unknown ones
-    int_places: npt.NDArray[np.intp]
-    int_values: Ints
+    ints: _Numbers
+    doubles: _Numbers
 
     @classmethod
     def of(cls, values: pa.BinaryArray) -> _Wire:
@@ -91,7 +105,7 @@ class _Wire:
         tag = read[np.minimum(begin, len(read) - 1)]
         tag[size == 0] = 0
         header = np.full(len(values), _SHORT_HEADER, dtype=np.int32)
-        none = np.zeros(0, dtype=np.int64)
+        none = _Numbers(np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.int64))
         wire = cls(read, begin, size, tag, header, np.zeros(len(values), np.bool_), none, none)
         wire._look()
         return wire
@@ -108,9 +122,12 @@ class _Wire:
         right = measured & (length == size - self.header) & (size >= 2)
         right |= size == _SIZES[tag]  # nothing, a flag, a double
         self.odd = ~right
-        self.int_places = np.flatnonzero(tag == _INT)
-        self.int_values, lengths = self._varints(self.int_places)
-        self.odd[self.int_places] = lengths != size[self.int_places] - 1
+        places = np.flatnonzero(tag == _INT)
+        numbers, lengths = self._varints(places)
+        self.odd[places] = lengths != size[places] - 1
+        self.ints = _Numbers(places, numbers)
+        places = np.flatnonzero((tag == _DOUBLE) & right)
+        self.doubles = _Numbers(places, _at_any(self.data, self.begin[places] + 1, "<f8"))
 
     def _varints(self, places: npt.NDArray[np.intp]) -> tuple[Ints, Ints]:
         """The varints behind the first byte of these, and how many bytes each has; 11 for what does not end."""
@@ -128,59 +145,40 @@ class _Wire:
                 break
         return value.view(np.int64), length
 
-    def ints(self) -> pa.Int64Array:
-        numbers = np.zeros(len(self.tag), dtype=np.int64)
-        numbers[self.int_places] = self.int_values
-        return _only(numbers, self.int_places)
 
-    def doubles(self) -> pa.DoubleArray:
-        places = np.flatnonzero(self.tag == _DOUBLE)
-        numbers = np.zeros(len(self.tag), dtype=np.float64)
-        numbers[places] = _at_any(self.data, self.begin[places] + 1, "<f8")
-        return _only(numbers, places)
-
-
-def _texts(values: pa.BinaryArray, wire: _Wire, ints: pa.Int64Array, doubles: pa.DoubleArray) -> pa.StringArray:
+def _texts(values: pa.BinaryArray, wire: _Wire) -> pa.StringArray:
     """What is shown of each: where in the values' bytes it is, or in those of what was written anew, copied once."""
     if not len(values):
         return pa.array([], pa.string())
-    views = np.zeros((len(values), 4), dtype="<u4")
     buffers = [values.buffers()[2]]
-    at = np.flatnonzero(wire.tag == _TEXT)
-    header = wire.header[at]
-    _look_at(views, at, buffers, wire.begin[at] + header, wire.size[at] - header)
-    places, written = _written(values, wire, ints, doubles)
+    length = np.where(wire.tag == _TEXT, wire.size - wire.header, 0)
+    views = _views(buffers, wire.begin + wire.header, length)
+    places, written = _written(values, wire)
     if len(places):
         offsets = np.frombuffer(written.buffers()[1], dtype=np.int32)[
             written.offset : written.offset + len(written) + 1
         ]
         buffers.append(written.buffers()[2])
-        _look_at(views, places, buffers, offsets[:-1], np.diff(offsets))
+        views[places] = _views(buffers, offsets[:-1], np.diff(offsets))
     found = pa.Array.from_buffers(pa.string_view(), len(values), [None, pa.py_buffer(views), *buffers])
     return found.cast(pa.string())
 
 
-def _look_at(
-    views: npt.NDArray[np.uint32],
-    places: npt.NDArray[np.intp],
-    buffers: list[pa.Buffer],
-    begin: npt.NDArray[np.int32],
-    length: npt.NDArray[np.int32],
-) -> None:
+def _views(buffers: list[pa.Buffer], begin: npt.NDArray[np.int32], length: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
     """Arrow's views: a length, and twelve bytes that are the text, or four of it and where it is in the last buffer."""
     data = np.frombuffer(buffers[-1] or b"", dtype=np.uint8)
-    found = np.zeros((len(places), 4), dtype="<u4")
+    first, last = _LENGTH, len(data) - _INLINE
+    found = np.zeros((len(length), 4), dtype="<u4")
+    if last >= first:  # with the four bytes before it, which make room for the length
+        found = _at_any(data, np.clip(begin, first, last) - _LENGTH, "V16").view("<u4").reshape(-1, 4)
     found[:, 0] = length
-    last = len(data) - _INLINE
-    if last >= 0:
-        found[:, 1:] = _at_any(data, np.minimum(begin, last), f"V{_INLINE}").view("<u4").reshape(-1, 3)
-    for at in np.flatnonzero(begin > last).tolist():  # the last few, behind which there are no twelve bytes
+    for at in np.flatnonzero(((begin < first) | (begin > last)) & (length > 0)).tolist():  # a few at either end
         rest = data[begin[at] : begin[at] + min(length[at], _INLINE)].tobytes()
         found[at, 1:] = np.frombuffer(rest.ljust(_INLINE, b"\0"), dtype="<u4")
     long = np.flatnonzero(length > _INLINE)
     found[long, 2] = len(buffers) - 1
     found[long, 3] = begin[long]
-    views.view("V16").reshape(-1)[places] = found.view("V16").reshape(-1)  # as wholes: a fifth of the time
+    return found.view("V16").reshape(-1)  # as wholes: a fifth of the time
 
 
 def _at_any(data: Bytes, begin: npt.NDArray[np.integer[Any]], dtype: str) -> npt.NDArray[Any]:
@@ -192,16 +190,13 @@ def _at_any(data: Bytes, begin: npt.NDArray[np.integer[Any]], dtype: str) -> npt
     return everywhere[begin]
 
 
-def _written(
-    values: pa.BinaryArray, wire: _Wire, ints: pa.Int64Array, doubles: pa.DoubleArray
-) -> tuple[npt.NDArray[np.intp], pa.StringArray]:
+def _written(values: pa.BinaryArray, wire: _Wire) -> tuple[npt.NDArray[np.intp], pa.StringArray]:
     """What is no text, as JSON, and where it belongs."""
     places, found = [np.zeros(0, dtype=np.intp)], [pa.array([], pa.string())]
-    for tag, numbers, write in ((_INT, ints, _digits), (_DOUBLE, doubles, texts_of_doubles)):
-        at = np.flatnonzero(wire.tag == tag)
-        if len(at):
-            places.append(at)
-            found.append(write(numbers.take(pa.array(at))))
+    for numbers, write in ((wire.ints, _digits), (wire.doubles, texts_of_doubles)):
+        if len(numbers.places):
+            places.append(numbers.places)
+            found.append(write(pa.array(numbers.values)))
     at = np.flatnonzero(~_IS_COMMON[wire.tag])
     if len(at):
         places.append(at)
@@ -227,10 +222,8 @@ def _parsed(data: bytes) -> AnyValue:
         raise ValueError(f"an attribute's value: {error}") from error
 
 
-def _only(numbers: npt.NDArray[Any], places: npt.NDArray[np.intp]) -> pa.Array:
-    valid = np.zeros(len(numbers), dtype=np.bool_)
-    valid[places] = True
-    return masked(numbers, valid)
+def _if_any(mask: Mask) -> Mask | None:
+    return mask if mask.any() else None
 
 
 def _digits(numbers: pa.Int64Array) -> pa.StringArray:
