@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -100,26 +101,29 @@ class Attributes:
         offsets = np.zeros(len(owners) + 1, dtype=np.int32)
         np.cumsum(lengths, out=offsets[1:])
         places = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][owners] - offsets[:-1], lengths)
-        return self._at(len(owners), offsets, places)
+        wanted = pa.array(places)
+        return self._some(len(owners), offsets, places, lambda column: column.take(wanted))
 
     def without(self, dropped: Mask) -> Attributes:
         """The same without some attributes, by a mask over all of them."""
         kept = ~dropped
         offsets = np.zeros(self.owners + 1, dtype=np.int32)
         np.cumsum(_sums(kept, self.offsets), out=offsets[1:])
-        return self._at(self.owners, offsets, np.flatnonzero(kept))
+        wanted = pa.array(kept)
+        return self._some(self.owners, offsets, kept, lambda column: column.filter(wanted))
 
-    def _at(self, owners: int, offsets: npt.NDArray[np.int32], places: Index) -> Attributes:
-        wanted = pa.array(places)
+    def _some(
+        self, owners: int, offsets: npt.NDArray[np.int32], which: Index | Mask, pick: Callable[[pa.Array], pa.Array]
+    ) -> Attributes:
         return Attributes(
             owners,
             offsets,
             self.keys,
-            self.codes[places],
-            self.text.take(wanted),
-            self.ints.take(wanted),
-            self.doubles.take(wanted),
-            None if self.structured is None else self.structured[places],
+            self.codes[which],
+            pick(self.text),
+            pick(self.ints),
+            pick(self.doubles),
+            None if self.structured is None else self.structured[which],
         )
 
     def maps(self, *, repeating: bool = False) -> pa.MapArray:

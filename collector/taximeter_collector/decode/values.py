@@ -18,6 +18,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from taximeter_collector.decode.arrays import masked
 from taximeter_collector.decode.json_texts import json_of, texts_of_doubles
+from taximeter_collector.decode.views import at_any, bounds_of, look, texts_of
 
 __all__ = ["Values", "read_values"]
 
@@ -31,7 +32,6 @@ _BYTES = 0x3A
 _SHORT_HEADER = 2  # the tag, and a length of one byte
 _LONG = 1 << 7  # a length of more than one byte
 _LONGEST_VARINT = 10
-_LENGTH, _INLINE = 4, 12  # bytes of Arrow's view: how long a text is, and as much of it as can be in the view itself
 
 
 def _of(*tags: int) -> Mask:
@@ -98,9 +98,8 @@ class _Wire:
 
     @classmethod
     def of(cls, values: pa.BinaryArray) -> _Wire:
-        _, offsets, data = values.buffers()
-        bounds = np.frombuffer(offsets, dtype=np.int32)[values.offset : values.offset + len(values) + 1]
-        read = np.frombuffer(data or b"\0", dtype=np.uint8)
+        bounds = bounds_of(values)
+        read = np.frombuffer(values.buffers()[2] or b"\0", dtype=np.uint8)
         begin, size = bounds[:-1], np.diff(bounds)
         tag = read[np.minimum(begin, len(read) - 1)]
         tag[size == 0] = 0
@@ -127,7 +126,7 @@ class _Wire:
         self.odd[places] = lengths != size[places] - 1
         self.ints = _Numbers(places, numbers)
         places = np.flatnonzero((tag == _DOUBLE) & right)
-        self.doubles = _Numbers(places, _at_any(self.data, self.begin[places] + 1, "<f8"))
+        self.doubles = _Numbers(places, at_any(self.data, self.begin[places] + 1, "<f8"))
 
     def _varints(self, places: npt.NDArray[np.intp]) -> tuple[Ints, Ints]:
         """The varints behind the first byte of these, and how many bytes each has; 11 for what does not end."""
@@ -152,42 +151,13 @@ def _texts(values: pa.BinaryArray, wire: _Wire) -> pa.StringArray:
         return pa.array([], pa.string())
     buffers = [values.buffers()[2]]
     length = np.where(wire.tag == _TEXT, wire.size - wire.header, 0)
-    views = _views(buffers, wire.begin + wire.header, length)
+    views = look(buffers, wire.begin + wire.header, length)
     places, written = _written(values, wire)
     if len(places):
-        offsets = np.frombuffer(written.buffers()[1], dtype=np.int32)[
-            written.offset : written.offset + len(written) + 1
-        ]
+        bounds = bounds_of(written)
         buffers.append(written.buffers()[2])
-        views[places] = _views(buffers, offsets[:-1], np.diff(offsets))
-    found = pa.Array.from_buffers(pa.string_view(), len(values), [None, pa.py_buffer(views), *buffers])
-    return found.cast(pa.string())
-
-
-def _views(buffers: list[pa.Buffer], begin: npt.NDArray[np.int32], length: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
-    """Arrow's views: a length, and twelve bytes that are the text, or four of it and where it is in the last buffer."""
-    data = np.frombuffer(buffers[-1] or b"", dtype=np.uint8)
-    first, last = _LENGTH, len(data) - _INLINE
-    found = np.zeros((len(length), 4), dtype="<u4")
-    if last >= first:  # with the four bytes before it, which make room for the length
-        found = _at_any(data, np.clip(begin, first, last) - _LENGTH, "V16").view("<u4").reshape(-1, 4)
-    found[:, 0] = length
-    for at in np.flatnonzero(((begin < first) | (begin > last)) & (length > 0)).tolist():  # a few at either end
-        rest = data[begin[at] : begin[at] + min(length[at], _INLINE)].tobytes()
-        found[at, 1:] = np.frombuffer(rest.ljust(_INLINE, b"\0"), dtype="<u4")
-    long = np.flatnonzero(length > _INLINE)
-    found[long, 2] = len(buffers) - 1
-    found[long, 3] = begin[long]
-    return found.view("V16").reshape(-1)  # as wholes: a fifth of the time
-
-
-def _at_any(data: Bytes, begin: npt.NDArray[np.integer[Any]], dtype: str) -> npt.NDArray[Any]:
-    """Numbers that stand anywhere in bytes, aligned or not."""
-    size = np.dtype(dtype).itemsize
-    if len(data) < size:
-        return np.zeros(0, dtype)
-    everywhere = np.ndarray((len(data) - size + 1,), dtype, data, strides=(1,))
-    return everywhere[begin]
+        views[places] = look(buffers, bounds[:-1], np.diff(bounds))
+    return texts_of(views, buffers)
 
 
 def _written(values: pa.BinaryArray, wire: _Wire) -> tuple[npt.NDArray[np.intp], pa.StringArray]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from taximeter_collector.decode.attributes import Attributes, Index
+from taximeter_collector.decode.views import taken
 from taximeter_collector.lake.schema import CONTENT
 from taximeter_collector.land.rows import named, table_of
 from taximeter_collector.normalise.catalogue import CONTENT_KINDS
@@ -49,7 +50,7 @@ def content_rows(
         return None
     owners = attributes.owner[places]
     keys = named(attributes.codes[places], list(attributes.keys))
-    texts = attributes.text.take(pa.array(places))
+    texts = taken(attributes.text, places)
     of_row = owners if of_row is None else of_row[owners]
     return _rows(source, rows, of_row, kinds[places], keys, texts, _pieces(attributes, places, of_row))
 
@@ -57,9 +58,9 @@ def content_rows(
 def _pieces(attributes: Attributes, places: Index, of_row: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
     """Which attribute of its row each is, from 1: of all those of the row's events, if they are of events."""
     begins = attributes.offsets[attributes.owner[places]]
-    first = np.full(int(of_row.max()) + 1, np.iinfo(np.int64).max)
-    np.minimum.at(first, of_row, begins)
-    return (places - first[of_row] + 1).astype(np.int32)
+    changes = np.append(True, of_row[1:] != of_row[:-1])  # those of a row are side by side
+    first = begins[changes][np.cumsum(changes) - 1]
+    return np.asarray(places - first + 1, dtype=np.int32)
 
 
 def body_content(rows: pa.Table, bodies: pa.Array, kinds: npt.NDArray[np.uint8]) -> pa.Table | None:
@@ -81,8 +82,8 @@ def _rows(
     texts: pa.Array,
     pieces: npt.NDArray[np.int32],
 ) -> pa.Table:
-    found = rows.take(pa.array(of_row))
-    columns = {name: found[name].combine_chunks() for name in _COMMON if name in found.column_names}
+    found = rows.select([name for name in _COMMON if name in rows.column_names]).take(pa.array(of_row))
+    columns = {name: found[name].combine_chunks() for name in found.column_names}
     columns |= {
         "source": named(np.zeros(len(of_row), dtype=np.int32), [source]),
         "kind": named(kinds.astype(np.int32), list(CONTENT_KINDS)),

@@ -92,7 +92,9 @@ def table_of(table: LakeTable, columns: dict[str, pa.Array], rows: int) -> pa.Ta
 
 def _is_as_wanted(found: pa.DataType, wanted: pa.DataType) -> bool:
     """Texts may be numbers of texts, in maps too."""
-    return found == wanted or pa.types.is_dictionary(found) or (pa.types.is_map(found) and pa.types.is_map(wanted))
+    return bool(
+        found == wanted or pa.types.is_dictionary(found) or (pa.types.is_map(found) and pa.types.is_map(wanted))
+    )
 
 
 def counted(column: pa.Array) -> pa.Array:
