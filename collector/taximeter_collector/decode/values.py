@@ -58,6 +58,8 @@ class Values:
 
 def read_values(values: pa.BinaryArray) -> Values:
     """AnyValues that are still encoded. ValueError for what is none."""
+    if not len(values):
+        return Values(pa.array([], pa.string()), pa.array([], pa.int64()), pa.array([], pa.float64()), None)
     wire = _Wire.of(values)
     if wire.odd.any():
         values = _rewritten(values, wire.odd)
@@ -147,8 +149,6 @@ class _Wire:
 
 def _texts(values: pa.BinaryArray, wire: _Wire) -> pa.StringArray:
     """What is shown of each: where in the values' bytes it is, or in those of what was written anew, copied once."""
-    if not len(values):
-        return pa.array([], pa.string())
     buffers = [values.buffers()[2]]
     length = np.where(wire.tag == _TEXT, wire.size - wire.header, 0)
     views = look(buffers, wire.begin + wire.header, length)

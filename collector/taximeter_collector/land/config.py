@@ -22,8 +22,8 @@ class LandConfig:
         size, "96MiB", "OTLP after which rows are committed, however short they waited.", at_least=1 << 20
     )
     commit_calls: int = setting(
-        count, "150000", "Calls after which rows are committed, likewise.", at_least=1000, at_most=10_000_000
+        count, "75000", "Calls after which rows are committed, likewise.", at_least=1000, at_most=10_000_000
     )
     batch_size: int = setting(
-        size, "8MiB", "OTLP that is decoded at once. More is a little faster, and takes more memory.", at_least=1 << 16
+        size, "12MiB", "OTLP that is decoded at once. More is a little faster, and takes more memory.", at_least=1 << 16
     )
