@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import tomllib
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field
 from decimal import Decimal
@@ -173,8 +174,18 @@ def _read_address(value: Any) -> Address | None:
     return Address(match["six"] or match["host"] or "0.0.0.0", int(match["port"]))
 
 
+def _items(text: str) -> Any:
+    """With commas between, or as TOML has a list."""
+    if text.strip().startswith("["):
+        try:
+            return tomllib.loads(f"list = {text}")["list"]
+        except tomllib.TOMLDecodeError:
+            raise ValueError('a list: a,b or ["a", "b"]') from None
+    return text.split(",")
+
+
 def _read_names(value: Any) -> tuple[str, ...]:
-    items = value.split(",") if isinstance(value, str) else value
+    items = _items(value) if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         raise ValueError("a list of texts")
     return tuple(item.strip() for item in items if item.strip())

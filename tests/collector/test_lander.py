@@ -16,6 +16,7 @@ from deltalake import DeltaTable
 from taximeter_collector.bill import CALL_COLUMNS, Register
 from taximeter_collector.journal import Entry, JournalReader, Signal
 from taximeter_collector.lake import Lake, LakeConfig
+from taximeter_collector.lake.verification import verify_table
 from taximeter_collector.land.config import LandConfig
 from taximeter_collector.land.dead_letter import DeadLetters
 from taximeter_collector.land.lander import Lander
@@ -270,3 +271,18 @@ def test_the_rows_do_not_depend_on_how_many_were_read_at_once(
         f"{100 * at + number:016x}" for at in range(1, 9) for number in range(1, 60)
     ]
     assert sum(row["cost_usd"] for row in ledger) == 8 * 59 * Decimal(CALL_USD)
+
+
+def test_a_lake_with_several_pieces_of_content_of_one_record_is_sound(data: Path, send: Callable[..., None]) -> None:
+    said = {"gen_ai.input.messages": "[]", "gen_ai.output.messages": "[]", "gen_ai.system_instructions": "[]"}
+    one = span(1, **CALL, **said)
+    for name in ("gen_ai.content.prompt", "gen_ai.content.completion"):
+        happened = one.events.add(name=name)
+        happened.attributes.add(key="gen_ai.prompt").value.string_value = "hello"
+    send(trace(one))
+    land(data)
+    pieces = {(row["source"], row["piece"]) for row in rows(data, "content")}
+    assert len(rows(data, "content")) == len(pieces) == 5
+    verdict = verify_table(data / "lake", "content")
+    assert verdict.rows == 5
+    assert verdict.problems == []

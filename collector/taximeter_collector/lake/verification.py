@@ -22,6 +22,7 @@ __all__ = ["Verdict", "verify_table"]
 
 _SLICE_ROWS = 4 << 20  # of identities at one time: 80 MB
 _IDENTITY = ("journal_id", "journal_position", "journal_item")
+_OF_CONTENT = (*_IDENTITY, "source", "piece")  # a record can have several pieces of content
 
 
 @dataclass(slots=True)
@@ -93,7 +94,7 @@ def _doubles(folder: Path, files: Sequence[ActiveFile], table: LakeTable) -> Ite
         seen = pa.concat_tables(
             [_identities(folder, file, table, first, last) for file in part], promote_options="permissive"
         )
-        counted = seen.group_by(list(_IDENTITY)).aggregate([([], "count_all")])
+        counted = seen.group_by(seen.column_names).aggregate([([], "count_all")])
         doubles = counted.filter(pc.greater(counted["count_all"], 1))
         for row in doubles.slice(0, 3).to_pylist():
             name = f"{row['journal_id']}/{row['journal_position']}.{row['journal_item']}"
@@ -117,9 +118,10 @@ def _parts(files: Sequence[ActiveFile]) -> Iterator[tuple[int, int, list[ActiveF
 
 
 def _identities(folder: Path, file: ActiveFile, table: LakeTable, first: int, last: int) -> pa.Table:
+    names = _OF_CONTENT if table.name == "content" else _IDENTITY
     found = pa.Table.from_batches(
-        list(read_file(folder, file, _IDENTITY, table)),
-        pa.schema([(column.name, column.type) for column in table.columns if column.name in _IDENTITY]),
+        list(read_file(folder, file, names, table)),
+        pa.schema([(column.name, column.type) for column in table.columns if column.name in names]),
     )
     if file.first_position < first or file.last_position > last:
         positions = found["journal_position"]

@@ -36,8 +36,8 @@ _log = logging.getLogger("taximeter.land")
 
 async def run(config: Config, control: Control) -> None:
     """Land until told to stop."""
-    work = _Work(config)
     try:
+        work = _Work(config)
         await asyncio.to_thread(work.prepare)
     except (LakeError, OverridesError, RedactionError) as error:
         raise CannotStart(str(error)) from error
