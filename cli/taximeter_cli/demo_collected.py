@@ -30,7 +30,7 @@ def main() -> int:
             print(f"A collector listens at {endpoint}. The app:\n", flush=True)
             environment = os.environ | _EXPORTERS | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
             ended = subprocess.run(_INSTRUMENTED, env=environment, check=False)
-        print("\nThe ledger: every call, priced.\n", flush=True)
+        print("\nThe ledger: what is billed.\n", flush=True)
         _show_ledger(Path(data) / "lake" / "calls")
         for title, command in (
             ("All tables of the lake (taximeter lake stats):", ("lake", "stats")),

@@ -59,10 +59,12 @@ def land(
 
 
 def _settle(register: Register, batch: Batch, ledger: list[dict[str, Any]]) -> None:
-    if CALLS.name in batch.rows:
-        calls = priced(pa.concat_tables(batch.rows[CALLS.name], promote_options="permissive"), BOOK)
+    parts = batch.rows.get(CALLS.name)
+    calls = priced(pa.concat_tables(parts, promote_options="permissive"), BOOK) if parts else pa.table({})
+    if parts or batch.links:
         verdict = register.settle(calls, SpanLinks.join(batch.links))
-        ledger += table_of(CALLS, settled(calls, verdict), calls.num_rows).to_pylist(maps_as_pydicts="strict")
+        if parts:
+            ledger += table_of(CALLS, settled(calls, verdict), calls.num_rows).to_pylist(maps_as_pydicts="strict")
         for one in verdict.superseded:
             for row in ledger:
                 if (row["journal_position"], row["journal_item"]) == (one.journal_position, one.journal_item):

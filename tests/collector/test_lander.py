@@ -17,6 +17,8 @@ from taximeter_collector.bill import CALL_COLUMNS, Register
 from taximeter_collector.journal import Entry, JournalReader, Signal
 from taximeter_collector.lake import Lake, LakeConfig
 from taximeter_collector.lake.verification import verify_table
+from taximeter_collector.land.attempts import TOO_OFTEN, Attempts
+from taximeter_collector.land.calls import priced
 from taximeter_collector.land.config import LandConfig
 from taximeter_collector.land.dead_letter import DeadLetters
 from taximeter_collector.land.lander import Lander
@@ -48,7 +50,10 @@ class Landing:
         register = Register.open(data / "register", lambda since: self.lake.rows("calls", CALL_COLUMNS, since))
         letters = DeadLetters(data / "dead-letter", "j")
         readings = Readings(self.registry, redaction, stages.spent_s)
-        self.lander = Lander(config, self.source, stages, lambda: BOOK, register, self.lake, letters, readings)
+        attempts = Attempts(data / "attempts")
+        self.lander = Lander(
+            config, self.source, stages, lambda: BOOK, register, self.lake, letters, readings, attempts
+        )
 
     def count(self, metric: metrics.Metric, *labels: str) -> float:
         """A counter's value."""
@@ -286,3 +291,70 @@ def test_a_lake_with_several_pieces_of_content_of_one_record_is_sound(data: Path
     verdict = verify_table(data / "lake", "content")
     assert verdict.rows == 5
     assert verdict.problems == []
+
+
+def test_a_number_that_no_column_holds_stops_nobody(data: Path, send: Callable[..., None]) -> None:
+    send(trace(span(1, **CALL, **{"http.request.resend_count": 2**40})), trace(span(2, **CALL)))
+    land(data)
+    assert [row["attempt"] for row in rows(data, "calls")] == [None, None]
+
+
+def test_a_record_that_fails_beyond_the_stages_is_found_and_put_aside(
+    data: Path, send: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours that nobody knows of yet: whatever it is, the others land."""
+    send(*(trace(span(number, trace_id=number, **CALL)) for number in (1, 2, 3)))
+
+    def fails_over_the_second(calls: Any, book: Any) -> Any:
+        if "0000000000000002" in calls["span_id"].to_pylist():
+            raise ArithmeticError("nobody thought of this")
+        return priced(calls, book)
+
+    monkeypatch.setattr("taximeter_collector.land.lander.priced", fails_over_the_second)
+    with landing(data) as one, pytest.raises(ArithmeticError):
+        one.lander.run(lambda: True)
+    with landing(data) as one:
+        one.lander.run_one_by_one(lambda: False, 10)
+    assert [row["span_id"][-1] for row in rows(data, "calls")] == ["1", "3"]
+    assert [row["span_id"][-1] for row in rows(data, "spans")] == ["1", "3"]
+    (facts,) = [json.loads(file.read_text()) for file in (data / "dead-letter").glob("*.json")]
+    assert (facts["journal_position"], facts["reason"]) == (1, "ArithmeticError: nobody thought of this")
+    land(data)
+    assert len(rows(data, "calls")) == 2
+
+
+def test_a_record_over_which_the_lander_died_again_and_again_is_put_aside(
+    data: Path, send: Callable[..., None]
+) -> None:
+    send(trace(span(1, **CALL)), trace(span(2, **CALL)))
+    deaths = Attempts(data / "attempts")
+    for _ in range(TOO_OFTEN):
+        deaths.begin("record 0")
+    with landing(data) as one:
+        one.lander.run_one_by_one(lambda: False, 10)
+    assert [row["span_id"][-1] for row in rows(data, "calls")] == ["2"]
+    assert (data / "dead-letter" / f"land-j-{0:016d}.otlp").read_bytes()
+
+
+def test_deaths_are_counted_only_in_a_row_and_at_one_place(tmp_path: Path) -> None:
+    attempts = Attempts(tmp_path / "attempts")
+    assert [attempts.begin("here"), attempts.begin("here"), attempts.begin("there"), attempts.begin("here")] == [
+        0,
+        1,
+        0,
+        0,
+    ]
+    attempts.over()
+    assert attempts.begin("here") == 0
+
+
+def test_a_resource_of_thousands_of_attributes_is_not_repeated_a_thousandfold(
+    data: Path, send: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taximeter_collector.decode.records.MOST_REPEATED", 100)
+    resource = {"service.name": "shop"} | {f"key-{number}": number for number in range(50)}
+    send(trace(*(span(number, **CALL) for number in range(1, 11)), resource=resource))
+    one = land(data)
+    assert [len(row["resource_attributes"]) for row in rows(data, "spans")] == [10] * 10
+    assert {row["service_name"] for row in rows(data, "spans")} == {"shop"}
+    assert one.count(metrics.LEFT_OUT) == 41

@@ -48,7 +48,7 @@ from typing import TypeAlias
 
 __all__ = ["MOST_STEPS", "Identity", "Key", "Outcome", "View", "decide"]
 
-MOST_STEPS = 1024
+MOST_STEPS = 64
 """A view that is deeper below a span than this is not recognised as being below it."""
 
 Key: TypeAlias = Hashable

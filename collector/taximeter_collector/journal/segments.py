@@ -38,10 +38,10 @@ class Folder:
         for folder in (self.path, self.path / "cursors", self.path / "damaged"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def identity(self) -> str:
+    def identity(self, *, anew: bool = False) -> str:
         """What tells this journal from every other, for those who remember its positions; made where there is none."""
         file = self.path / "id"
-        if not file.exists():
+        if anew or not file.exists():
             self.create()
             replace_durably(file, secrets.token_hex(6).encode())
         return file.read_text("ascii")

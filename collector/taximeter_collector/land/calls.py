@@ -80,7 +80,14 @@ def _calls(
         "rank": pa.array(understood.rank),
     }
     table = pa.table(columns)
+    table = table.set_column(table.column_names.index("attempt"), "attempt", _sensible(table["attempt"]))
     return table if understood.is_call.all() else table.filter(pa.array(understood.is_call))
+
+
+def _sensible(attempts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A number of retries that nobody makes is none."""
+    within = pc.and_(pc.greater_equal(attempts, 0), pc.less(attempts, 1 << 20))
+    return pc.if_else(within, attempts, pa.scalar(None, pa.int64()))
 
 
 _UNKNOWN = pa.array(["unpriced_model", "missing_usage", "inconsistent_usage"])

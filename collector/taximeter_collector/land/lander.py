@@ -16,14 +16,15 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from taximeter_collector.bill import Register, SpanLinks, Superseded
 from taximeter_collector.journal import Source
-from taximeter_collector.lake import Lake
+from taximeter_collector.lake import Lake, LakeError
 from taximeter_collector.lake.schema import CALLS
+from taximeter_collector.land.attempts import TOO_OFTEN, Attempts
 from taximeter_collector.land.calls import priced, settled
 from taximeter_collector.land.config import LandConfig
 from taximeter_collector.land.dead_letter import DeadLetters
 from taximeter_collector.land.readings import Readings
 from taximeter_collector.land.rows import table_of
-from taximeter_collector.land.stages import Batch, Stages
+from taximeter_collector.land.stages import Batch, Refused, Stages
 from taximeter_collector.price import Book
 
 __all__ = ["Lander"]
@@ -60,6 +61,7 @@ class Lander:
         lake: Lake,
         dead_letters: DeadLetters,
         readings: Readings,
+        attempts: Attempts,
     ) -> None:
         self._config = config
         self._source = source
@@ -69,6 +71,7 @@ class Lander:
         self._lake = lake
         self._dead_letters = dead_letters
         self._readings = readings
+        self._attempts = attempts
         self._pending = _Pending()
 
     def run(self, stopped: Callable[[], bool]) -> None:
@@ -80,6 +83,33 @@ class Lander:
             pass
         if self._pending.batches:
             self.commit()
+
+    def run_one_by_one(self, stopped: Callable[[], bool], records: int) -> None:
+        """Land some records in commits of their own, after landing failed: one that cannot be landed is put aside."""
+        while records and not stopped() and (found := self._source.read(max_bytes=1, wait_s=0.0)):
+            records -= 1
+            record = found[-1]
+            if self._attempts.begin(f"record {record.position}") >= TOO_OFTEN:
+                self._put_aside(Refused(record, "the lander died of it"))
+                continue
+            try:
+                self._take(self._stages.run(found))
+                self._pending.position = record.position
+                self.commit()
+            except (LakeError, OSError):
+                raise
+            except Exception as error:  # whatever it is, those behind it are not to blame
+                self._lake.abandon()
+                self._register.abandon()
+                self._pending = _Pending()
+                self._put_aside(Refused(record, f"{type(error).__name__}: {error}"))
+
+    def _put_aside(self, refused: Refused) -> None:
+        self._dead_letters.keep(refused)
+        _log.error("a record could not be landed", extra={"position": refused.record.position})
+        self._source.commit(refused.record.position)
+        self._attempts.over()
+        self._readings.committed([Batch(refused=[refused])], {}, None, 0)
 
     def step(self, wait_s: float) -> bool:
         """Read what there is, or comes within this time; whether there was anything."""
@@ -137,6 +167,7 @@ class Lander:
             self._lake.commit(pending.position, superseded)
             self._register.commit()
             self._source.commit(pending.position)
+            self._attempts.over()
         self._readings.committed(pending.batches, pending.rows, ledger, len(superseded))
 
     def _settle(self, pending: _Pending) -> tuple[pa.Table | None, list[Superseded]]:

@@ -12,8 +12,9 @@ from taximeter_collector.bill import CALL_COLUMNS, Register
 from taximeter_collector.configuration import Config
 from taximeter_collector.journal import JournalReader
 from taximeter_collector.journal.segments import Folder
-from taximeter_collector.lake import Lake, LakeError, LakeUnavailable
+from taximeter_collector.lake import Lake, LakeError
 from taximeter_collector.lake.schema import CALLS
+from taximeter_collector.land.attempts import TOO_OFTEN, Attempts
 from taximeter_collector.land.dead_letter import DeadLetters
 from taximeter_collector.land.lander import Lander
 from taximeter_collector.land.readings import Readings
@@ -30,6 +31,7 @@ READER = "lander"
 _PUBLISH_S = 1.0
 _PAUSES_S = (0.5, 1, 2, 5, 10)
 _LONG_S = 60
+_CAREFUL_RECORDS = 256
 
 _log = logging.getLogger("taximeter.land")
 
@@ -82,23 +84,30 @@ class _Work:
         self._reload.set()
 
     def run(self) -> None:
-        """Land. After a failure of the lake's disk, what was not committed is read again, in a while."""
+        """Land. After a failure, what was not committed is read again, in a while."""
         failures = 0
+        careful = False
         while not self._stopped.is_set():
             began = time.monotonic()
             try:
-                self._land()
-            except (LakeUnavailable, OSError) as error:
+                self._land(careful)
+                careful = False
+            except (LakeError, OSError) as error:
                 failures = 0 if time.monotonic() - began > _LONG_S else failures + 1
                 pause_s = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)] * random.uniform(0.8, 1.2)
-                _log.warning("the lake cannot be written: %s; trying again in %.1f s", error, pause_s)
+                _log.warning("cannot land: %s; trying again in %.1f s", error, pause_s)
                 self._readings.lake_failed()
                 publish(self._registry, self._config.run_folder, READER)
                 self._stopped.wait(pause_s)
+            except Exception:
+                _log.exception("landing failed; the next records are landed one by one, to find the one that did it")
+                careful = True
+                self._stopped.wait(_PAUSES_S[0])
 
-    def _land(self) -> None:
+    def _land(self, careful: bool) -> None:
+        """Until told to stop. `careful`: the first records one by one."""
+        lake = self._open_lake()
         source = JournalReader(self._config.journal.dir, READER)
-        lake = Lake.open(self._config.lake, self._journal_id)
         try:
             register = Register.open(
                 self._config.data / "register",
@@ -106,9 +115,21 @@ class _Work:
                 landed_to={self._journal_id: lake.positions[CALLS.name]},
             )
             letters = DeadLetters(self._config.data / "dead-letter", self._journal_id)
+            attempts = Attempts(self._config.run_folder / "lander.attempts")
             lander = Lander(
-                self._config.land, source, self._stages, lambda: self._book, register, lake, letters, self._readings
+                self._config.land,
+                source,
+                self._stages,
+                lambda: self._book,
+                register,
+                lake,
+                letters,
+                self._readings,
+                attempts,
             )
+            cursor = Folder(self._config.journal.dir).cursor(READER)
+            if attempts.begin(f"cursor {cursor.next if cursor else 0}") >= TOO_OFTEN or careful:
+                lander.run_one_by_one(lambda: self._between(source), _CAREFUL_RECORDS)
             lander.run(lambda: self._between(source))
         except BaseException:
             lake.abandon()
@@ -116,6 +137,23 @@ class _Work:
         finally:
             lake.close()
             source.close()
+
+    def _open_lake(self) -> Lake:
+        """The lake; under another name if it knows more of our journal than there is: then it is of another one."""
+        lake = Lake.open(self._config.lake, self._journal_id)
+        folder = Folder(self._config.journal.dir)
+        head = folder.head()
+        if head is None or max(lake.positions.values()) < head.next:
+            return lake
+        lake.close()
+        before, self._journal_id = self._journal_id, folder.identity(anew=True)
+        _log.warning(
+            "the journal is older than what landed from it, as after a restored backup: it goes on under another name",
+            extra={"before": before, "now": self._journal_id},
+        )
+        self._stages = Stages(self._journal_id, self._redaction, keep_content=self._config.land.content)
+        self._readings = Readings(self._registry, self._redaction, self._stages.spent_s)
+        return Lake.open(self._config.lake, self._journal_id)
 
     def _between(self, source: JournalReader) -> bool:
         """What is done between batches; whether to stop."""

@@ -47,6 +47,7 @@ class Readings:
             add(metrics.DEAD_LETTERS, len(batch.refused))
             add(metrics.CONTENT_LEFT_OUT, batch.content_left_out)
             add(metrics.SATURATED, batch.saturated)
+            add(metrics.LEFT_OUT, batch.left_out)
         for table, count in rows.items():
             add(metrics.LANDED_ROWS, count, table)
         if corrections:

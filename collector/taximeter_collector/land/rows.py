@@ -56,7 +56,7 @@ def source_columns(sources: Sources) -> dict[str, pa.Array]:
         "scope_name": sources.from_scope(sources.scope_name),
         "scope_version": sources.from_scope(sources.scope_version),
         "schema_url": sources.from_scope(sources.schema_url),
-        "resource_attributes": sources.resource.maps(repeating=True).take(pa.array(sources.resource_of_row)),
+        "resource_attributes": sources.resource_maps(),
     }
 
 

@@ -56,6 +56,8 @@ class Batch:
     clamped: Counter[str] = field(default_factory=Counter)
     """Of those: whose clock was absurd."""
     content_left_out: int = 0
+    left_out: int = 0
+    """Attributes of resources that are too many to be repeated in each row."""
     saturated: int = 0
     """Counts of values that are larger than the lake can hold."""
 
@@ -93,8 +95,6 @@ class Stages:
         attempt = Batch()
         try:
             self._ways[signal](records, attempt)
-        except MemoryError:
-            raise
         except Exception as error:  # whatever it is, its neighbours are not to blame
             if len(records) == 1:
                 batch.refused.append(Refused(records[0], f"{type(error).__name__}: {error}"))
@@ -120,6 +120,7 @@ class Stages:
             batch.add("spans", span_rows(spans, times, understood, attributes, events, self._journal_id))
             batch.links.append(SpanLinks.of(*spans.raw_ids))
         batch.items["traces"] += len(spans)
+        batch.left_out += spans.sources.left_out
         batch.clamped["traces"] += int(times.absurd.sum())
 
     def _apart_from_content(self, spans: Spans, understood: Understood, batch: Batch) -> tuple[Attributes, Attributes]:
@@ -163,6 +164,7 @@ class Stages:
             body = _emptied(logs.body, of_body > 0)
             batch.add("logs", log_rows(logs, times, understood, attributes, body, self._journal_id))
         batch.items["logs"] += len(logs)
+        batch.left_out += logs.sources.left_out
         batch.clamped["logs"] += int(times.absurd.sum())
 
     def _metrics(self, records: Sequence[Record], batch: Batch) -> None:
@@ -174,6 +176,7 @@ class Stages:
             points = metric_rows(metrics, self._journal_id)
             batch.add("metrics", points.rows)
         batch.items["metrics"] += points.rows.num_rows
+        batch.left_out += metrics.sources.left_out
         batch.clamped["metrics"] += points.clamped
         batch.content_left_out += points.content_left_out
         batch.saturated += metrics.saturated
@@ -214,3 +217,4 @@ def _merge(batch: Batch, more: Batch) -> None:
     batch.clamped += more.clamped
     batch.content_left_out += more.content_left_out
     batch.saturated += more.saturated
+    batch.left_out += more.left_out

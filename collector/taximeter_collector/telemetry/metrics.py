@@ -155,6 +155,12 @@ CLAMPED = Metric(
 CONTENT_LEFT_OUT = Metric(
     "taximeter.lander.content_left_out", "counter", "{value}", "Content that was sent and not kept (land.content)."
 )
+LEFT_OUT = Metric(
+    "taximeter.lander.resource_attributes_left_out",
+    "counter",
+    "{attribute}",
+    "Attributes of resources with so many that they cannot be repeated in each row of a large request.",
+)
 SATURATED = Metric(
     "taximeter.lander.saturated_counts",
     "counter",
