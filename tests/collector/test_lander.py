@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from deltalake import DeltaTable
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import NumberDataPoint
 from taximeter_collector.bill import CALL_COLUMNS, Register
 from taximeter_collector.journal import Entry, JournalReader, Signal
 from taximeter_collector.lake import Lake, LakeConfig
@@ -358,3 +360,14 @@ def test_a_resource_of_thousands_of_attributes_is_not_repeated_a_thousandfold(
     assert [len(row["resource_attributes"]) for row in rows(data, "spans")] == [10] * 10
     assert {row["service_name"] for row in rows(data, "spans")} == {"shop"}
     assert one.count(metrics.LEFT_OUT) == 41
+
+
+def test_more_points_than_a_row_group_has_land_without_the_beginnings_that_nobody_told(
+    data: Path, send: Callable[..., None]
+) -> None:
+    message = ExportMetricsServiceRequest()
+    metric = message.resource_metrics.add().scope_metrics.add().metrics.add(name="m")
+    metric.gauge.data_points.extend([NumberDataPoint(time_unix_nano=time.time_ns(), as_int=1)] * 140_000)
+    send(message.SerializeToString(), signal=Signal.METRICS)
+    assert land(data).count(metrics.DEAD_LETTERS) == 0
+    assert DeltaTable(data / "lake" / "metrics").to_pyarrow_table(columns=["start_unix_nano"]).num_rows == 140_000

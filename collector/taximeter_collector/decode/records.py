@@ -63,7 +63,7 @@ class Sources:
     def resource_maps(self) -> pa.MapArray:
         """For each row, the attributes of its resource.
 
-        They are repeated for each row: of a resource with thousands, in a request with as many rows, each has the first.
+        They are repeated for each row: of a resource with thousands in a request with as many rows, each has the first.
         """
         rows = self.resource_of_row
         lengths = np.diff(self.resource.offsets)

@@ -43,10 +43,10 @@ class Written:
 
 
 def statistics_columns(table: LakeTable) -> list[str]:
-    """The columns that a reader may prune files by: when, and whence."""
-    return _present(
-        table, ("start_time", "time", "start_unix_nano", "time_unix_nano", "journal_id", "journal_position")
-    )
+    """The columns that a reader may prune files by: when, and whence. None of them is ever NULL."""
+    wanted = ("start_time", "time", "start_unix_nano", "time_unix_nano", "journal_id", "journal_position")
+    always = {column.name for column in table.columns if column.always}
+    return [name for name in wanted if name in always]
 
 
 class DataFile:

@@ -29,8 +29,8 @@ _LIVED_S = 60.0  # a worker that lived this long may be started again at once
 _PUBLISH_S = 5.0
 # glibc would give the memory of each large request back to the system and fetch it anew for the next, which costs a
 # twentieth of the rate (`MALLOC_TRIM_THRESHOLD_=131072 python bench/collector.py`), and keep an arena for each of the
-# threads of gRPC, in which large messages leave their memory behind. Other systems do not know these variables. Arrow has
-# an allocator of its own, and two that each keep what is free take 100 MB more (`python bench/lander.py`).
+# threads of gRPC, in which large messages leave their memory behind. Other systems do not know these variables. Arrow
+# has an allocator of its own, and two that each keep what is free take 100 MB more (`python bench/lander.py`).
 _ALLOCATION = {
     "MALLOC_TRIM_THRESHOLD_": str(32 << 20),
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),  # more than this is ignored
