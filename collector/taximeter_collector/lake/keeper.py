@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from taximeter_collector.configuration import Config
 from taximeter_collector.lake.config import LakeConfig
 from taximeter_collector.telemetry import metrics
-from taximeter_collector.telemetry.exposition import publish
+from taximeter_collector.telemetry.exposition import publish, published
 from taximeter_collector.telemetry.metrics import Registry
 
 if TYPE_CHECKING:
@@ -26,7 +26,11 @@ __all__ = ["run"]
 
 _log = logging.getLogger("taximeter.lake")
 
+READER = "lander"
+
 _PUBLISH_S = 5.0
+_BEHIND_S = 5.0
+_MOST_PUT_OFF = 30  # rounds: half an hour, as it comes
 # Arrow's own allocators keep what they had; with the system's, a merge takes 240 MB at its peak instead of 280 MB.
 _ALLOCATION = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
 
@@ -37,7 +41,12 @@ async def run(config: Config, control: Control) -> None:
     control.ready()
     publishing = asyncio.create_task(_publish(keeper.registry, config.run_folder))
     try:
+        put_off = 0
         while not await _stopped(control, config.lake.upkeep_interval_s):
+            if put_off < _MOST_PUT_OFF and _is_behind(config.run_folder):
+                put_off += 1  # the lander needs the memory and the processors now
+                continue
+            put_off = 0
             await keeper.round(control.stopped)
     finally:
         publishing.cancel()
@@ -113,6 +122,14 @@ class Keeper:
         if self._errors.get(table) != reason:
             self._errors[table] = reason
             _log.error("upkeep of the lake failed", extra={"table": table, "reason": reason})
+
+
+def _is_behind(run_folder: Path) -> bool:
+    """Whether there are records in the journal for which the lander had no time yet."""
+    ages = [
+        value for name, labels, value in published(run_folder) if (name, labels) == (metrics.READER_AGE.name, (READER,))
+    ]
+    return any(age > _BEHIND_S for age in ages)
 
 
 def _last_change(folder: Path) -> int:
