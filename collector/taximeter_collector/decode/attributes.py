@@ -14,11 +14,10 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from taximeter_collector.decode.arrays import masked
 from taximeter_collector.decode.values import read_values
 
-__all__ = ["MAP", "Attributes", "Index"]
+__all__ = ["Attributes", "Index"]
 
 Index: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
-MAP = pa.map_(pa.string(), pa.string())
 
 
 @dataclass(slots=True)
