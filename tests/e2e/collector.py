@@ -89,9 +89,10 @@ class Collector:
 
     def worker(self, name: str = "receiver") -> psutil.Process:
         """The process of a worker."""
-        return until(lambda: next(iter(self._workers(name)), None), f"there is no {name}")
+        return until(lambda: next(iter(self.workers(name)), None), f"there is no {name}")
 
-    def _workers(self, name: str) -> list[psutil.Process]:
+    def workers(self, name: str) -> list[psutil.Process]:
+        """Its processes at this moment: none while it waits to be started again."""
         with suppress(psutil.Error):
             return [one for one in psutil.Process(self.process.pid).children() if one.cmdline()[-1:] == [name]]
         return []

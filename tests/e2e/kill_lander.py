@@ -227,7 +227,11 @@ class _Victim:
         else:
             worker = self.collector.worker(way)
             worker.kill()
-            until(lambda: self.collector.worker(way).pid != worker.pid, "it is not started again", patience_s=60)
+            # What dies often is started again after up to 30 s.
+            until(lambda: self._others(way, worker.pid), "it is not started again", patience_s=90)
+
+    def _others(self, way: str, pid: int) -> list[int]:
+        return [one.pid for one in self.collector.workers(way) if one.pid != pid]
 
     def _version(self) -> int:
         ledger = self._folder / "data" / "lake" / "calls"
