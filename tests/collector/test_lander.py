@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,7 +54,7 @@ class Landing:
         register = Register.open(data / "register", lambda since: self.lake.rows("calls", CALL_COLUMNS, since))
         letters = DeadLetters(data / "dead-letter", "j")
         readings = Readings(self.registry, redaction, stages.spent_s)
-        attempts = Attempts(data / "attempts")
+        attempts = Attempts(data)
         self.lander = Lander(
             config, self.source, stages, lambda: BOOK, register, self.lake, letters, readings, attempts
         )
@@ -329,9 +331,9 @@ def test_a_record_over_which_the_lander_died_again_and_again_is_put_aside(
     data: Path, send: Callable[..., None]
 ) -> None:
     send(trace(span(1, **CALL)), trace(span(2, **CALL)))
-    deaths = Attempts(data / "attempts")
+    deaths = Attempts(data)
     for _ in range(TOO_OFTEN):
-        deaths.begin("record 0")
+        deaths.begin("record", 0)
     with landing(data) as one:
         one.lander.run_one_by_one(lambda: False, 10)
     assert [row["span_id"][-1] for row in rows(data, "calls")] == ["2"]
@@ -339,15 +341,11 @@ def test_a_record_over_which_the_lander_died_again_and_again_is_put_aside(
 
 
 def test_deaths_are_counted_only_in_a_row_and_at_one_place(tmp_path: Path) -> None:
-    attempts = Attempts(tmp_path / "attempts")
-    assert [attempts.begin("here"), attempts.begin("here"), attempts.begin("there"), attempts.begin("here")] == [
-        0,
-        1,
-        0,
-        0,
-    ]
+    attempts = Attempts(tmp_path)
+    assert [attempts.begin("record", place) for place in (7, 7, 8, 7)] == [0, 1, 0, 0]
+    assert [attempts.begin("cursor", 7), attempts.begin("record", 7)] == [0, 1]  # of two kinds
     attempts.over()
-    assert attempts.begin("here") == 0
+    assert [attempts.begin("cursor", 7), attempts.begin("record", 7)] == [0, 0]
 
 
 def test_a_resource_of_thousands_of_attributes_is_not_repeated_a_thousandfold(
@@ -371,3 +369,40 @@ def test_more_points_than_a_row_group_has_land_without_the_beginnings_that_nobod
     send(message.SerializeToString(), signal=Signal.METRICS)
     assert land(data).count(metrics.DEAD_LETTERS) == 0
     assert DeltaTable(data / "lake" / "metrics").to_pyarrow_table(columns=["start_unix_nano"]).num_rows == 140_000
+
+
+_KILLED_BY_THE_SECOND = """
+import os, pathlib, sys
+from taximeter_collector.configuration import load
+from taximeter_collector.land import process
+from taximeter_collector.land.stages import Stages
+
+run = Stages.run
+Stages.run = lambda self, records: os._exit(9) if any(one.position == 1 for one in records) else run(self, records)
+config = load({"data": sys.argv[1]}, {}).config
+config.run_folder.mkdir(exist_ok=True)
+work = process._Work(config)
+work.prepare()
+work._between = lambda source: config.lake.dir.joinpath("stop").exists()
+work._land(False)
+"""
+
+
+def test_a_record_that_kills_the_process_is_found_by_those_that_come_after_it(
+    data: Path, send: Callable[..., None]
+) -> None:
+    """A real process each time, that dies of the record and is started again, as the supervisor does."""
+    send(*(trace(span(number, trace_id=number, **CALL)) for number in (1, 2, 3)))
+    (data / "lake").mkdir()
+    deaths = 0
+    while not list((data / "dead-letter").glob("*.json")):
+        assert deaths < 3 * TOO_OFTEN, "it is never found"
+        command = [sys.executable, "-c", _KILLED_BY_THE_SECOND, str(data)]
+        process = subprocess.Popen(command)
+        while process.poll() is None and not list((data / "dead-letter").glob("*.json")):
+            time.sleep(0.05)
+        if process.poll() is None:
+            (data / "lake" / "stop").touch()
+        deaths += process.wait() == 9
+    assert deaths == 2 * TOO_OFTEN
+    assert [row["span_id"][-1] for row in rows(data, "calls")] == ["1", "3"]

@@ -89,7 +89,7 @@ class Lander:
         while records and not stopped() and (found := self._source.read(max_bytes=1, wait_s=0.0)):
             records -= 1
             record = found[-1]
-            if self._attempts.begin(f"record {record.position}") >= TOO_OFTEN:
+            if self._attempts.begin("record", record.position) >= TOO_OFTEN:
                 self._put_aside(Refused(record, "the lander died of it"))
                 continue
             try:

@@ -106,6 +106,7 @@ class _Work:
 
     def _land(self, careful: bool) -> None:
         """Until told to stop. `careful`: the first records one by one."""
+        attempts = Attempts(self._config.run_folder)
         lake = self._open_lake()
         source = JournalReader(self._config.journal.dir, READER)
         try:
@@ -115,7 +116,6 @@ class _Work:
                 landed_to={self._journal_id: lake.positions[CALLS.name]},
             )
             letters = DeadLetters(self._config.data / "dead-letter", self._journal_id)
-            attempts = Attempts(self._config.run_folder / "lander.attempts")
             lander = Lander(
                 self._config.land,
                 source,
@@ -128,13 +128,15 @@ class _Work:
                 attempts,
             )
             cursor = Folder(self._config.journal.dir).cursor(READER)
-            if attempts.begin(f"cursor {cursor.next if cursor else 0}") >= TOO_OFTEN or careful:
+            place = cursor.next if cursor else 0
+            if careful or attempts.begin("cursor", place) >= TOO_OFTEN or attempts.times("record", place):
                 lander.run_one_by_one(lambda: self._between(source), _CAREFUL_RECORDS)
             lander.run(lambda: self._between(source))
         except BaseException:
             lake.abandon()
             raise
         finally:
+            attempts.over()
             lake.close()
             source.close()
 
