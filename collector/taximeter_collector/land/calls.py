@@ -70,6 +70,7 @@ def _calls(
         **{name: encode(understood.column(name)) for name in TEXTS if name not in _APART},
         "response_id": plain(understood.column("response_id")),
         **{name: understood.column(name, pa.int64()) for name in COUNTS},
+        "attempt": _sensible(understood.column("attempt", pa.int64())),
         "ttft_ms": understood.column("ttft_ms", pa.float64()),
         "stream": understood.column("stream", pa.bool_()),
         "status": named(wrong.astype(np.int32), ["ok", "error"]),
@@ -80,11 +81,10 @@ def _calls(
         "rank": pa.array(understood.rank),
     }
     table = pa.table(columns)
-    table = table.set_column(table.column_names.index("attempt"), "attempt", _sensible(table["attempt"]))
     return table if understood.is_call.all() else table.filter(pa.array(understood.is_call))
 
 
-def _sensible(attempts: pa.ChunkedArray) -> pa.ChunkedArray:
+def _sensible(attempts: pa.Array) -> pa.Array:
     """A number of retries that nobody makes is none."""
     within = pc.and_(pc.greater_equal(attempts, 0), pc.less(attempts, 1 << 20))
     return pc.if_else(within, attempts, pa.scalar(None, pa.int64()))

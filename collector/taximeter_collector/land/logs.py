@@ -34,9 +34,15 @@ def log_times(logs: Logs) -> Times:
 
 
 def log_rows(
-    logs: Logs, times: Times, understood: Understood, attributes: Attributes, body: pa.Array, journal_id: str
+    logs: Logs,
+    names: pa.Array,
+    times: Times,
+    understood: Understood,
+    attributes: Attributes,
+    body: pa.Array,
+    journal_id: str,
 ) -> pa.Table:
-    """`attributes` and `body` are without message content."""
+    """`names` are the events'; `attributes` and `body` are without message content."""
     severity = logs.severity_number
     observed = np.minimum(logs.observed_unix_nano, 2**63 - 1).astype(np.int64)
     columns = {
@@ -44,7 +50,7 @@ def log_rows(
         "observed_unix_nano": pa.array(observed, mask=observed == 0),
         "trace_id": logs.trace_id,
         "span_id": logs.span_id,
-        "event_name": event_names(logs),
+        "event_name": names,
         "severity_number": pa.array(severity, mask=severity == 0),
         "severity_text": logs.severity_text,
         "body": body,

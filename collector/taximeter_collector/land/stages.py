@@ -19,7 +19,7 @@ from taximeter_collector.bill import SpanLinks
 from taximeter_collector.decode import Attributes, Logs, Spans, decode_logs, decode_metrics, decode_spans
 from taximeter_collector.journal import Record, Signal
 from taximeter_collector.land.calls import calls_of_logs, calls_of_spans
-from taximeter_collector.land.clock import settle
+from taximeter_collector.land.clock import Times, settle
 from taximeter_collector.land.content import body_content, content_rows
 from taximeter_collector.land.logs import event_names, log_rows, log_times
 from taximeter_collector.land.metrics import metric_rows
@@ -116,14 +116,16 @@ class Stages:
             understood = understand("span", spans.name, spans.attributes, spans.sources, failed, events=spans.events)
             batch.add("calls", calls_of_spans(spans, times, understood, self._journal_id))
         with self._stage("arrange"):
-            attributes, events = self._apart_from_content(spans, understood, batch)
+            attributes, events = self._apart_from_content(spans, times, understood, batch)
             batch.add("spans", span_rows(spans, times, understood, attributes, events, self._journal_id))
             batch.links.append(SpanLinks.of(*spans.raw_ids))
         batch.items["traces"] += len(spans)
         batch.left_out += spans.sources.left_out
         batch.clamped["traces"] += int(times.absurd.sum())
 
-    def _apart_from_content(self, spans: Spans, understood: Understood, batch: Batch) -> tuple[Attributes, Attributes]:
+    def _apart_from_content(
+        self, spans: Spans, times: Times, understood: Understood, batch: Batch
+    ) -> tuple[Attributes, Attributes]:
         """The attributes of the spans and their events that are no content; what is goes into the batch."""
         of_events = np.repeat(np.arange(len(spans)), np.diff(spans.events.offsets))
         kinds = understood.content_of(spans.attributes)
@@ -132,8 +134,7 @@ class Stages:
             return spans.attributes, spans.events.attributes
         if self._keep_content:
             ids = {"trace_id": spans.trace_id, "span_id": spans.span_id}
-            times = settle(spans.start_unix_nano, spans.origin.received_unix_nano)
-            facts = self._facts(times.columns("time"), ids, spans, understood)
+            facts = self._facts(times, ids, spans, understood)
             batch.add("content", content_rows("span", facts, spans.attributes, kinds))
             batch.add("content", content_rows("event", facts, spans.events.attributes, kinds_of_events, of_events))
         else:
@@ -155,14 +156,14 @@ class Stages:
             kinds, of_body = understood.content_of(logs.attributes), understood.body_of(names)
             if self._keep_content and (kinds.any() or of_body.any()):
                 ids = {"trace_id": logs.trace_id, "span_id": logs.span_id}
-                facts = self._facts(times.columns("time"), ids, logs, understood)
+                facts = self._facts(times, ids, logs, understood)
                 batch.add("content", content_rows("log", facts, logs.attributes, kinds))
                 batch.add("content", body_content(facts, logs.body, of_body))
             else:
                 batch.content_left_out += int((kinds > 0).sum() + (of_body > 0).sum())
             attributes = logs.attributes.without(kinds > 0) if kinds.any() else logs.attributes
             body = _emptied(logs.body, of_body > 0)
-            batch.add("logs", log_rows(logs, times, understood, attributes, body, self._journal_id))
+            batch.add("logs", log_rows(logs, names, times, understood, attributes, body, self._journal_id))
         batch.items["logs"] += len(logs)
         batch.left_out += logs.sources.left_out
         batch.clamped["logs"] += int(times.absurd.sum())
@@ -181,14 +182,10 @@ class Stages:
         batch.content_left_out += points.content_left_out
         batch.saturated += metrics.saturated
 
-    def _facts(
-        self, times: dict[str, pa.Array], ids: dict[str, pa.Array], of: Spans | Logs, understood: Understood
-    ) -> pa.Table:
+    def _facts(self, times: Times, ids: dict[str, pa.Array], of: Spans | Logs, understood: Understood) -> pa.Table:
         """What the rows of content have from the record that they were in."""
-        settled = settle(np.zeros(len(of), dtype=np.uint64), of.origin.received_unix_nano)
         columns = {
-            **whence("time", settled, of.origin, self._journal_id),
-            **times,
+            **whence("time", times, of.origin, self._journal_id),
             **ids,
             "response_id": understood.column("response_id"),
             **service_columns(of.sources),
