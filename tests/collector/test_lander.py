@@ -18,9 +18,12 @@ from deltalake import DeltaTable
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import NumberDataPoint
 from taximeter_collector.bill import CALL_COLUMNS, Register
+from taximeter_collector.configuration import load
 from taximeter_collector.journal import Entry, JournalReader, Signal
+from taximeter_collector.journal.segments import Folder
 from taximeter_collector.lake import Lake, LakeConfig
 from taximeter_collector.lake.verification import verify_table
+from taximeter_collector.land import process
 from taximeter_collector.land.attempts import TOO_OFTEN, Attempts
 from taximeter_collector.land.calls import priced
 from taximeter_collector.land.config import LandConfig
@@ -369,6 +372,19 @@ def test_more_points_than_a_row_group_has_land_without_the_beginnings_that_nobod
     send(message.SerializeToString(), signal=Signal.METRICS)
     assert land(data).count(metrics.DEAD_LETTERS) == 0
     assert DeltaTable(data / "lake" / "metrics").to_pyarrow_table(columns=["start_unix_nano"]).num_rows == 140_000
+
+
+def test_a_journal_that_cannot_be_read_leaves_the_lake_to_whoever_comes_next(data: Path) -> None:
+    config = load({"data": str(data)}, {}).config
+    work = process._Work(config)
+    work.prepare()
+    cursor = data / "journal" / "cursors" / "lander.json"
+    cursor.unlink()
+    cursor.mkdir()
+    with pytest.raises(OSError) as error:  # which holds on to everything that was open
+        work._land(False)
+    assert str(cursor) in str(error.value)
+    Lake.open(config.lake, Folder(data / "journal").identity()).close()
 
 
 _KILLED_BY_THE_SECOND = """

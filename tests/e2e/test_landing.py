@@ -12,6 +12,7 @@ from typing import Any
 from deltalake import DeltaTable
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from taximeter_collector.price import Overrides
 
 from tests.collector.telling import CALL, CALL_USD, span, trace
 from tests.e2e import kill_lander
@@ -91,6 +92,8 @@ def test_a_lake_that_cannot_be_written_stops_the_lander_and_not_the_receiver(tmp
         lake.unlink()
         away.rename(lake)
         assert [row["span_id"][-1] for row in ledger(collector, 3)] == ["1", "2", "3"]
+        until(lambda: "the lake can be written again" in collector.said(), "it does not say that it is over")
+        assert collector.said().count("the lake can be written again") == 1
 
 
 def test_prices_are_read_again_when_told_to(tmp_path: Path) -> None:
@@ -110,6 +113,9 @@ def test_prices_are_read_again_when_told_to(tmp_path: Path) -> None:
             return bool(ledger(collector, number)[-1]["cost_usd"] == Decimal(CALL_USD) / 2)
 
         until(half, "it costs what it did", patience_s=60)
+        (told,) = (event for event in collector.events() if event["event"] == "the prices were read again")
+        assert told["prices"].startswith("genai-prices@")
+        assert told["overrides"] == Overrides.load(collector.data / "prices.toml").edition
 
 
 def test_the_ledger_is_right_after_kills_at_random_moments(tmp_path: Path) -> None:

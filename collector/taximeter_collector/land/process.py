@@ -7,6 +7,7 @@ import logging
 import random
 import threading
 import time
+from contextlib import ExitStack, closing
 
 from taximeter_collector.bill import CALL_COLUMNS, Register
 from taximeter_collector.configuration import Config
@@ -73,7 +74,10 @@ class _Work:
         JournalReader(self._config.journal.dir, READER).close()  # from now on the journal waits for us
 
     def _load_prices(self) -> Book:
-        return Book.load(self._config.data)
+        book = Book.load(self._config.data)
+        for problem in book.problems:
+            _log.warning(problem)
+        return book
 
     def stop(self) -> None:
         """Come to an end: what was read is committed first."""
@@ -107,47 +111,48 @@ class _Work:
     def _land(self, careful: bool) -> None:
         """Until told to stop. `careful`: the first records one by one."""
         attempts = Attempts(self._config.run_folder)
-        lake = self._open_lake()
-        source = JournalReader(self._config.journal.dir, READER)
-        try:
-            register = Register.open(
-                self._config.data / "register",
-                lambda since: lake.rows(CALLS.name, CALL_COLUMNS, since),
-                landed_to={self._journal_id: lake.positions[CALLS.name]},
-            )
-            letters = DeadLetters(self._config.data / "dead-letter", self._journal_id)
-            lander = Lander(
-                self._config.land,
-                source,
-                self._stages,
-                lambda: self._book,
-                register,
-                lake,
-                letters,
-                self._readings,
-                attempts,
-            )
-            cursor = Folder(self._config.journal.dir).cursor(READER)
-            place = cursor.next if cursor else 0
-            if careful or attempts.begin("cursor", place) >= TOO_OFTEN or attempts.times("record", place):
-                lander.run_one_by_one(lambda: self._between(source), _CAREFUL_RECORDS)
-            lander.run(lambda: self._between(source))
-        except BaseException:
-            lake.abandon()
-            raise
-        finally:
-            attempts.over()
-            lake.close()
-            source.close()
+        with closing(self._open_lake()) as lake, closing(JournalReader(self._config.journal.dir, READER)) as source:
+            try:
+                lander = self._lander(lake, source, attempts)
+                cursor = Folder(self._config.journal.dir).cursor(READER)
+                place = cursor.next if cursor else 0
+                if careful or attempts.begin("cursor", place) >= TOO_OFTEN or attempts.times("record", place):
+                    lander.run_one_by_one(lambda: self._between(source), _CAREFUL_RECORDS)
+                lander.run(lambda: self._between(source))
+            except BaseException:
+                lake.abandon()
+                raise
+            finally:
+                attempts.over()
+
+    def _lander(self, lake: Lake, source: JournalReader, attempts: Attempts) -> Lander:
+        register = Register.open(
+            self._config.data / "register",
+            lambda since: lake.rows(CALLS.name, CALL_COLUMNS, since),
+            landed_to={self._journal_id: lake.positions[CALLS.name]},
+        )
+        letters = DeadLetters(self._config.data / "dead-letter", self._journal_id)
+        return Lander(
+            self._config.land,
+            source,
+            self._stages,
+            lambda: self._book,
+            register,
+            lake,
+            letters,
+            self._readings,
+            attempts,
+        )
 
     def _open_lake(self) -> Lake:
         """The lake; under another name if it knows more of our journal than there is: then it is of another one."""
-        lake = Lake.open(self._config.lake, self._journal_id)
         folder = Folder(self._config.journal.dir)
-        head = folder.head()
-        if head is None or max(lake.positions.values()) < head.next:
-            return lake
-        lake.close()
+        with ExitStack() as opened:
+            lake = opened.enter_context(closing(Lake.open(self._config.lake, self._journal_id)))
+            head = folder.head()
+            if head is None or max(lake.positions.values()) < head.next:
+                opened.pop_all()
+                return lake
         before, self._journal_id = self._journal_id, folder.identity(anew=True)
         _log.warning(
             "the journal is older than what landed from it, as after a restored backup: it goes on under another name",
@@ -165,6 +170,9 @@ class _Work:
                 self._book = self._load_prices()
             except OverridesError as error:
                 _log.error("the prices stay as they were: %s", error)
+            else:
+                now = {"prices": self._book.sources[0].source, "overrides": self._book.overrides.edition}
+                _log.info("the prices were read again", extra=now)
         if time.monotonic() - self._published_at > _PUBLISH_S:
             self._readings.observe(source.damaged_bytes)
             publish(self._registry, self._config.run_folder, READER)

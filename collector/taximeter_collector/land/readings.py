@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from taximeter_collector.telemetry.metrics import Registry
 
 __all__ = ["Readings"]
 
+_log = logging.getLogger("taximeter.land")
+
 
 class Readings:
     """Counters of one lander, in a registry. What was not committed is not counted: it will be read again."""
@@ -23,6 +26,7 @@ class Readings:
         self._registry = registry
         self._redaction = redaction
         self._spent_s = spent_s
+        self._lake_fails = False
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -37,6 +41,9 @@ class Readings:
         self, batches: list[Batch], rows: Mapping[str, int], ledger: pa.Table | None, corrections: int
     ) -> None:
         """What has become visible."""
+        if self._lake_fails:
+            _log.info("the lake can be written again")
+            self._lake_fails = False
         add = self._registry.add
         add(metrics.COMMITS, 1)
         for batch in batches:
@@ -76,3 +83,4 @@ class Readings:
     def lake_failed(self) -> None:
         """An attempt that came to nothing."""
         self._registry.add(metrics.LAKE_FAILURES, 1)
+        self._lake_fails = True
