@@ -1,0 +1,212 @@
+"""DuckDB, locked in: it reads the files it was given, and nothing else on the machine or the network."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from taximeter_queries.errors import BadQuery, NotAllowed, QueryError, TooMuch
+from taximeter_queries.lake import schema
+from taximeter_queries.text import literal, quoted
+
+__all__ = ["Engine", "Limits", "Progress", "Table"]
+
+Progress = Callable[[float], None]
+"""Called now and then with how much is done, from 0 to 1; below 0 when nobody knows."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TELL_EVERY_S = 0.1
+_MOMENT = "TIMESTAMP WITH TIME ZONE"
+_OUTSIDE = re.compile(r"Permission Error|disabled by configuration|file system operations are disabled", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a query may take. None is no limit."""
+
+    time_s: float | None = None
+    memory: str = "2GiB"
+    rows: int | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a query gives."""
+
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    cut: bool = False
+    """Whether there are more rows than were allowed."""
+
+
+class Engine:
+    """A connection of its own, over `paths`. Days and hours of what it answers are those of `timezone`."""
+
+    def __init__(self, paths: Iterable[str], timezone: ZoneInfo, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._timezone = timezone
+        self._spill = tempfile.TemporaryDirectory(prefix="taximeter-", ignore_cleanup_errors=True)
+        self._connection = duckdb.connect(config=self._config())
+        self._connection.execute("CREATE SCHEMA empty; USE empty;" + schema() + "USE main;")
+        self._connection.execute(f"SET TimeZone = {literal(timezone.key)}")
+        self._lock_in(paths)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give memory and files back."""
+        self._connection.close()
+        self._spill.cleanup()
+
+    def define(self, view: str) -> None:
+        """Run SQL that makes a view."""
+        try:
+            self._connection.execute(view)
+        except duckdb.Error as error:
+            raise _mistake(error) from error
+
+    def check(self, sql: str) -> None:
+        """Whether this is one query that only reads. NotAllowed or BadQuery if not."""
+        try:
+            statements = duckdb.extract_statements(sql)
+        except duckdb.Error as error:
+            raise BadQuery(_sentence(error)) from error
+        if len(statements) != 1:
+            raise NotAllowed(f"expected one query, got {len(statements)}")
+        if statements[0].type != duckdb.StatementType.SELECT:
+            raise NotAllowed("only queries that read: SELECT, WITH, FROM, DESCRIBE, SUMMARIZE, SHOW")
+
+    def run(self, sql: str, progress: Progress | None = None) -> Table:
+        """All rows of one query, or as many as the limits allow. Ctrl-C ends it."""
+        with _Watch(self._connection, self._limits.time_s, progress) as watch:
+            try:
+                return self._fetch(sql)
+            except duckdb.InterruptException as error:
+                if watch.out_of_time:
+                    raise TooMuch(f"the query took longer than {self._limits.time_s:g} s and was ended") from error
+                raise KeyboardInterrupt from error
+            except duckdb.OutOfMemoryException as error:
+                raise TooMuch(f"the query needs more memory than {self._limits.memory}") from error
+            except duckdb.Error as error:
+                raise _mistake(error) from error
+
+    def explain(self, sql: str) -> str:
+        """How a query would be run."""
+        return str(self._connection.execute(f"EXPLAIN {sql}").fetchall()[0][1])
+
+    def _fetch(self, sql: str) -> Table:
+        described = self._connection.execute(f"SELECT * FROM (\n{sql}\n) LIMIT 0").description
+        names = tuple(str(column[0]) for column in described)
+        types = tuple(str(column[1]) for column in described)
+        self._connection.execute(_without_moments(sql, names, types))
+        most = self._limits.rows
+        rows = self._connection.fetchall() if most is None else self._connection.fetchmany(most + 1)
+        cut = most is not None and len(rows) > most
+        return Table(names, types, self._moments(rows[:most], types), cut)
+
+    def _moments(self, rows: list[tuple[Any, ...]], types: Sequence[str]) -> list[tuple[Any, ...]]:
+        moments = {place for place, kind in enumerate(types) if kind == _MOMENT}
+        if not moments:
+            return rows
+        return [
+            tuple(self._moment(value) if place in moments else value for place, value in enumerate(row)) for row in rows
+        ]
+
+    def _moment(self, microseconds: int | None) -> datetime | None:
+        if microseconds is None:
+            return None
+        return (_EPOCH + timedelta(microseconds=microseconds)).astimezone(self._timezone)
+
+    def _config(self) -> dict[str, str | bool | int | float | list[str]]:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "memory_limit": self._limits.memory,
+            "temp_directory": self._spill.name,
+        }
+        if self._limits.threads:
+            config["threads"] = self._limits.threads
+        return config
+
+    def _lock_in(self, paths: Iterable[str]) -> None:
+        allowed = ", ".join(literal(path) for path in paths)
+        self._connection.execute(f"SET allowed_paths = [{allowed}]")
+        self._connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
+        self._connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+
+
+class _Watch:
+    """Looks after a query while it runs: tells how far it is, and ends it when its time is over."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, time_s: float | None, progress: Progress | None) -> None:
+        self._connection = connection
+        self._left_s = time_s
+        self._progress = progress
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True) if time_s or progress else None
+        self.out_of_time = False
+
+    def __enter__(self) -> Self:
+        if self._thread:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        if self._thread:
+            self._thread.join()
+
+    def _look(self) -> None:
+        waited_s = 0.0
+        while not self._done.wait(_TELL_EVERY_S):
+            waited_s += _TELL_EVERY_S
+            if self._progress:
+                self._progress(self._connection.query_progress() / 100)
+            if self._left_s is not None and waited_s >= self._left_s:
+                self.out_of_time = True
+                self._connection.interrupt()
+                return
+
+
+def _without_moments(sql: str, names: Sequence[str], types: Sequence[str]) -> str:
+    """Moments as numbers: the engine's own way to make datetimes of them needs a package for time zones."""
+    if not any(_MOMENT in kind for kind in types):
+        return sql
+    columns = (f"{_moment_free(quoted(name), kind)} AS {quoted(name)}" for name, kind in zip(names, types, strict=True))
+    return f"SELECT {', '.join(columns)} FROM (\n{sql}\n)"
+
+
+def _moment_free(name: str, kind: str) -> str:
+    if kind == _MOMENT:
+        return f"epoch_us({name})"
+    return f"CAST({name} AS VARCHAR)" if _MOMENT in kind else name
+
+
+def _mistake(error: duckdb.Error) -> QueryError:
+    if _OUTSIDE.search(str(error)):
+        return NotAllowed("only the lake's tables can be read: no files, no network, no settings")
+    return BadQuery(_sentence(error))
+
+
+def _sentence(error: duckdb.Error) -> str:
+    """The engine's message without what follows it, in one line."""
+    message = str(error).split("\n\nLINE")[0]
+    return " ".join(message.split())

@@ -1,0 +1,1 @@
+"""The reports, a module each: what a question is called, and what its columns mean."""
