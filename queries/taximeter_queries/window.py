@@ -19,6 +19,7 @@ _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _TIMES = (
     "a date such as 2026-11-20, a month such as 2026-11, a time such as 2026-11-20T12:30, or 7d, 12h, today, yesterday"
 )
+_UTC = ZoneInfo("UTC")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
