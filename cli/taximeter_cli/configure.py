@@ -28,11 +28,12 @@ def show(
     from taximeter_collector.configuration import environment_name, keys
 
     configuration = settings(config, sets, data=data)
+    known = keys(configuration.config.forward)
     if as_json:
-        print(json.dumps({name: _as_json(configuration, key) for name, key in keys().items()}, indent=2))
+        print(json.dumps({name: _as_json(configuration, key) for name, key in known.items()}, indent=2))
         return
     section = ""
-    for name, key in keys().items():
+    for name, key in known.items():
         if key.section != section:
             section = key.section
             print(f"\n[{section}]")
@@ -60,8 +61,7 @@ def check(data: OfData = None, config: OfConfig = None, sets: OfSet = None) -> N
 
 
 def _value(configuration: Configuration, key: Key) -> Any:
-    holder = getattr(configuration.given, key.section) if key.section else configuration.given
-    value = getattr(holder, key.field)
+    value = key.value(configuration.given)
     if key.setting.secret:
         return "***" if value else ""
     return key.setting.kind.write(value)

@@ -14,6 +14,16 @@ from typing import Any
 
 import platformdirs
 
+from taximeter_collector.forward.config import Destination
+from taximeter_collector.forward.sections import contradictions as destination_contradictions
+from taximeter_collector.forward.sections import (
+    destination_keys,
+    known_names,
+    name_problems,
+    of_presets,
+    of_variable,
+    section_name,
+)
 from taximeter_collector.journal.config import JournalConfig
 from taximeter_collector.journal.format import most_bytes
 from taximeter_collector.lake.config import LakeConfig
@@ -43,6 +53,7 @@ class Config:
     lake: LakeConfig = field(default_factory=LakeConfig)
     land: LandConfig = field(default_factory=LandConfig)
     redact: RedactConfig = field(default_factory=RedactConfig)
+    forward: Mapping[str, Destination] = field(default_factory=dict)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
@@ -78,16 +89,26 @@ class Key:
     field: str
     setting: Setting
 
+    def value(self, config: Config) -> Any:
+        """What it is set to."""
+        first, _, name = self.section.partition(".")
+        holder = getattr(config, first) if first else config
+        return getattr(holder[name] if name else holder, self.field)
 
-def keys() -> dict[str, Key]:
-    """All settings by name, in the order in which they are declared."""
-    return {key.name: key for key in _keys()}
+
+def keys(destinations: Iterable[str] = ()) -> dict[str, Key]:
+    """All settings by name, in the order in which they are declared; those of `[forward.NAME]` for each name."""
+    return {key.name: key for key in _keys(destinations)}
 
 
-def _keys() -> Iterator[Key]:
+def _keys(destinations: Iterable[str]) -> Iterator[Key]:
     for top in dataclasses.fields(Config):
         if "setting" in top.metadata:
             yield Key(top.name, "", top.name, of(top))
+        elif top.name == "forward":
+            for name in destinations:
+                for ending, (inner_name, declared) in destination_keys().items():
+                    yield Key(f"{section_name(name)}.{ending}", section_name(name), inner_name, declared)
         else:
             assert isinstance(top.default_factory, type)
             for inner in dataclasses.fields(top.default_factory):
@@ -105,7 +126,7 @@ def environment_name(key: str) -> str:
     >>> environment_name("receive.http")
     'TAXIMETER_RECEIVE_HTTP'
     """
-    return _PREFIX + key.upper().replace(".", "_")
+    return _PREFIX + key.upper().replace(".", "_").replace("-", "_")
 
 
 _FILE_VARIABLE = f"{_PREFIX}CONFIG"
@@ -139,24 +160,30 @@ def load(
     path = _file(file, environment)
     if path:
         given += _of_file(path, problems)
-    given += _of_environment(environment, set(others), problems)
-    given += [_Given(key, value, "command line") for key, value in flags.items()]
-    known = keys()
+    of_flags = [_Given(key, value, "command line") for key, value in flags.items()]
+    destinations = known_names(one.key for one in [*given, *of_flags])
+    given += _of_environment(environment, set(others), destinations, problems)
+    given += of_flags
+    destinations = known_names(one.key for one in given)
+    problems += name_problems(destinations)
+    given = [_Given(*one) for one in of_presets((one.key, one.value) for one in given)] + given
+    known = keys(destinations)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for one in given:
         key = known.get(one.key)
         if key is None:
-            problems.append(f"{one.key} ({one.origin}): unknown key{_suggestion(one.key, known)}")
+            if one.value != {} or one.key not in {section_name(name) for name in destinations}:
+                problems.append(f"{one.key} ({one.origin}): unknown key{_suggestion(one.key, known)}")
         elif key.setting.secret and one.origin != "environment":
             problems.append(f"{one.key} ({one.origin}): a secret; set {environment_name(one.key)} instead")
         else:
             _read(key, one, values, origins, problems)
     if problems:
         raise ConfigError(problems)
-    built = _build(known, values)
+    built = _build(known, values, destinations)
     config = _under_data(built)
-    if problems := list(_contradictions(config)):
+    if problems := [*_contradictions(config), *destination_contradictions(config.forward)]:
         raise ConfigError(problems)
     return Configuration(config, origins, built)
 
@@ -201,11 +228,13 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _sections() -> set[str]:
-    return {key.section for key in _keys()}
+    return {key.section for key in _keys(())}
 
 
-def _of_environment(environment: Mapping[str, str], others: set[str], problems: list[str]) -> list[_Given]:
-    by_variable = {environment_name(key): key for key in keys()}
+def _of_environment(
+    environment: Mapping[str, str], others: set[str], destinations: Iterable[str], problems: list[str]
+) -> list[_Given]:
+    by_variable = {environment_name(key): key for key in keys(destinations)}
     given = []
     for variable, value in environment.items():
         if variable in by_variable:
@@ -216,6 +245,9 @@ def _of_environment(environment: Mapping[str, str], others: set[str], problems: 
             and variable not in others
             and not _OF_KUBERNETES.fullmatch(f"{variable}={value}")
         ):
+            if key := of_variable(variable.removeprefix(_PREFIX)):  # a destination that is named nowhere else
+                given.append(_Given(key, value, "environment"))
+                continue
             problems.append(f"{variable} (environment): unknown variable{_suggestion(variable, by_variable, _PREFIX)}")
     return given
 
@@ -226,14 +258,15 @@ def _suggestion(name: str, known: Iterable[str], prefix: str = "") -> str:
     return f"; did you mean {prefix}{close[0]}?" if close else ""
 
 
-def _build(known: Mapping[str, Key], values: Mapping[str, Any]) -> Config:
+def _build(known: Mapping[str, Key], values: Mapping[str, Any], destinations: Iterable[str]) -> Config:
     sections: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         sections.setdefault(known[name].section, {})[known[name].field] = value
     top = sections.pop("", {})
+    forward = {name: Destination(**sections.pop(section_name(name), {})) for name in destinations}
     plain = Config()
     built = {name: dataclasses.replace(getattr(plain, name), **fields) for name, fields in sections.items()}
-    return dataclasses.replace(plain, **top, **built)
+    return dataclasses.replace(plain, **top, **built, forward=forward)
 
 
 def _under_data(config: Config) -> Config:
