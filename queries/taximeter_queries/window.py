@@ -52,9 +52,9 @@ class Window:
             raise BadWindow("either since or last, not both")
         if last is not None and not _DURATION.fullmatch(last):
             raise BadWindow(f"last {last!r}: expected a number of minutes, hours, days or weeks: 30m, 12h, 7d, 2w")
-        begins = last or since
-        start = _begin(begins, zone, now) if begins else None
-        end = _end(until, zone, now) if until else None
+        begins = since if last is None else last
+        start = None if begins is None else _begin(begins, zone, now)
+        end = None if until is None else _end(until, zone, now)
         if start and end and start >= end:
             raise BadWindow(f"the window ends ({end:%Y-%m-%d %H:%M}) before it begins ({start:%Y-%m-%d %H:%M})")
         return cls(start, end, zone)
