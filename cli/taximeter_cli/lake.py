@@ -14,6 +14,8 @@ import typer
 from taximeter_cli.options import Mistake, OfConfig, OfData, OfSet, settings
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from taximeter_collector.lake.config import LakeConfig
     from taximeter_collector.lake.figures import Ledger, TableFigures
     from taximeter_collector.lake.upkeep import TableReport
@@ -128,7 +130,13 @@ def _tell_what_would_go(lake: LakeConfig, as_json: bool) -> None:
         print(json.dumps({name: [str(day) for day in found] for name, found in days.items()}, indent=2))
         return
     for name, found in days.items():
-        print(f"{name}: {', '.join(map(str, found)) or 'nothing'}")
+        print(f"{name}: {_days_that_would_go(found)}")
+
+
+def _days_that_would_go(days: list[date]) -> str:
+    if not days:
+        return "nothing would go"
+    return f"{len(days)} {'day' if len(days) == 1 else 'days'} would go: {', '.join(map(str, days))}"
 
 
 def _report(lake: LakeConfig, steps: tuple[str, ...], as_json: bool) -> None:
@@ -164,7 +172,7 @@ def _print_reports(reports: list[TableReport]) -> None:
 def _print_verdicts(verdicts: list[Verdict]) -> None:
     for verdict in verdicts:
         size = f"{verdict.files:,} files, {verdict.rows:,} rows, {verdict.bytes:,} bytes"
-        print(f"{verdict.table}: version {verdict.version}, {size}{'' if verdict.problems else ': sound'}")
+        print(f"{verdict.table}: version {verdict.version}, {size}{': NOT sound' if verdict.problems else ': sound'}")
         for problem in verdict.problems:
             print(f"  {problem}")
 
