@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from taximeter_collector.settings import Kind, choice, duration, flag, names, setting, size, text
+from taximeter_collector.settings import Kind, choice, duration, flag, setting, size, text
+from taximeter_collector.settings import names as several
 
 __all__ = ["SIGNALS", "Rule", "TreatmentConfig", "read_rule"]
 
@@ -48,21 +49,21 @@ def _read_share(value: Any) -> float:
 
 
 def _read_signals(value: Any) -> tuple[str, ...]:
-    found: tuple[str, ...] = names.read(value)
+    found: tuple[str, ...] = several.read(value)
     if not found or set(found) - set(SIGNALS):
         raise ValueError("some of 'traces', 'metrics', 'logs'")
     return found
 
 
 def _read_rules(value: Any) -> tuple[str, ...]:
-    found: tuple[str, ...] = names.read(value)
+    found: tuple[str, ...] = several.read(value)
     for written in found:
         read_rule(written)
     return found
 
 
 def _read_pairs(value: Any) -> tuple[str, ...]:
-    found: tuple[str, ...] = names.read(value)
+    found: tuple[str, ...] = several.read(value)
     if not all(pair.partition("=")[0] and "=" in pair for pair in found):
         raise ValueError("a list of 'key=value', in which * stands for anything")
     return found
@@ -81,7 +82,7 @@ class TreatmentConfig:
     enrich: bool = setting(flag, True, "Whether calls get their cost, and what is sent again is left out.")
     names: str = setting(text, "taximeter", "Whose names for cost are written beside ours: 'langfuse', 'phoenix', ...")
     signals: tuple[str, ...] = setting(_signals, list(SIGNALS), "Which signals are sent.")
-    services: tuple[str, ...] = setting(names, [], "Only what these services sent; `*` stands for anything.")
+    services: tuple[str, ...] = setting(several, [], "Only what these services sent; `*` stands for anything.")
     attributes: tuple[str, ...] = setting(
         _pairs, [], "Only what has one of these attributes, as 'key=value'; `*` stands for anything."
     )
