@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from taximeter_cli.options import Mistake, OfConfig, OfData, OfSet, settings
+
+if TYPE_CHECKING:
+    from taximeter_collector.configuration import Config
 
 __all__ = ["collect"]
 
@@ -31,6 +35,12 @@ def collect(
     allow_unauthenticated: Annotated[
         bool, typer.Option("--allow-unauthenticated", help="Listen beyond this machine without asking who sends.")
     ] = False,
+    forward: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL", help="A backend that gets all of it: URL, NAME=URL or a preset's name; repeatable."
+        ),
+    ] = None,
     config: OfConfig = None,
     sets: OfSet = None,
 ) -> None:
@@ -51,12 +61,14 @@ def collect(
         receive__allow_unauthenticated=allow_unauthenticated,
         journal__dir=journal and journal.absolute(),
         lake__dir=lake and lake.absolute(),
+        **_destinations(forward or []),
     ).config
     os.umask(0o077)  # what passes through is for this user alone
     configure_logs(configuration.log, "supervisor")
     workers = ["receiver"]
     workers += ["lander", "keeper"] if configuration.land.enabled else []
     workers += ["telemetry"] if configuration.telemetry.otlp_endpoint else []
+    workers += _forwarders(configuration)
 
     def tell(facts: dict[str, dict[str, Any]]) -> None:
         scheme = "https" if configuration.receive.tls_certificate else "http"
@@ -64,12 +76,34 @@ def collect(
         places = facts["receiver"]
         lines = [f"{title}{_shown(places[name])}" for name, title in titles.items() if name in places]
         lines += [f"lake       {configuration.lake.dir}"] if configuration.land.enabled else []
+        lines += [f"forward    {name[8:]}" for name in workers if name.startswith("forward-")]
         with suppress(OSError):  # nobody has to listen
             print("\n".join([*lines, f"journal    {configuration.journal.dir}"]), flush=True)
 
     error = asyncio.run(Supervisor(configuration, workers, tell).run())
     if error:
         raise Mistake(f"taximeter: {error}", 1)
+
+
+def _destinations(told: list[str]) -> dict[str, object]:
+    """The settings that `--forward` stands for."""
+    from taximeter_collector.forward.sections import of_flag
+
+    return {key: value for one in told for key, value in of_flag(one).items()}
+
+
+def _forwarders(config: Config) -> list[str]:
+    """A worker for each destination. What the journal keeps for one that is no more, is told."""
+    from taximeter_collector.forward.orders import reader
+    from taximeter_collector.forward.overview import orphans
+
+    for name in orphans(config):
+        logging.getLogger("taximeter.forward").warning(
+            "the journal keeps everything for a destination that is in no settings; `taximeter journal forget %s` "
+            "lets it go",
+            name,
+        )
+    return [reader(name) for name, destination in config.forward.items() if destination.enabled]
 
 
 def _shown(place: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from taximeter_cli import collect, configure, journal, lake, prices
+from taximeter_cli import collect, configure, forward, journal, lake, prices
 from taximeter_cli.main import version
 from taximeter_cli.options import Mistake
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("collect")(collect.collect)
 app.add_typer(journal.app, name="journal")
+app.add_typer(forward.app, name="forward")
 app.add_typer(lake.app, name="lake")
 app.add_typer(configure.app, name="config")
 app.add_typer(prices.app, name="prices")

@@ -91,9 +91,9 @@ class Key:
 
     def value(self, config: Config) -> Any:
         """What it is set to."""
-        first, _, name = self.section.partition(".")
-        holder = getattr(config, first) if first else config
-        return getattr(holder[name] if name else holder, self.field)
+        if self.section.startswith("forward."):
+            return getattr(config.forward[self.section.removeprefix("forward.")], self.field)
+        return getattr(getattr(config, self.section) if self.section else config, self.field)
 
 
 def keys(destinations: Iterable[str] = ()) -> dict[str, Key]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from taximeter_collector.forward import config
 from taximeter_collector.forward.config import NAME, Destination
@@ -17,6 +19,7 @@ __all__ = [
     "destination_keys",
     "known_names",
     "name_problems",
+    "of_flag",
     "of_presets",
     "of_variable",
     "section_name",
@@ -97,3 +100,21 @@ def contradictions(destinations: Mapping[str, Destination]) -> Iterator[str]:
     """Settings that are right one by one, and wrong together."""
     for name, destination in destinations.items():
         yield from config.contradictions(name, destination, presets())
+
+
+def of_flag(told: str) -> dict[str, str]:
+    """The settings that `--forward` stands for: `URL`, `NAME=URL`, or the name of a preset that knows its endpoint.
+
+    >>> of_flag("http://localhost:6006"), of_flag("shop=grpc://a.example:4317")
+    ({'forward.localhost-6006.endpoint': 'http://localhost:6006'}, {'forward.shop.endpoint': 'grpc://a.example:4317'})
+    >>> of_flag("phoenix")
+    {'forward.phoenix.enabled': 'true'}
+    """
+    name, equals, url = told.partition("=")
+    if "://" not in name and equals:
+        return {f"{section_name(name.strip())}.endpoint": url.strip()}
+    if "://" not in told:
+        return {f"{section_name(told.strip())}.enabled": "true"}
+    place = urlsplit(told).netloc.rpartition("@")[2].lower()
+    named = re.sub(r"[^a-z0-9]+", "-", place).strip("-")[:40]
+    return {f"{section_name(named)}.endpoint": told}

@@ -184,7 +184,8 @@ class Supervisor:
     async def _stop_all(self) -> None:
         """Tell all to end, the first of them first: what it still receives, the others are there to land."""
         processes = [worker.process for worker in self._workers if worker.process]
-        patience = self._config.receive.drain_timeout_s * 2 + _KILL_AFTER_S
+        draining = [one.drain_timeout_s for one in self._config.forward.values()]
+        patience = max(self._config.receive.drain_timeout_s * 2, *draining, 0) + _KILL_AFTER_S
         await _end(processes[:1], patience)
         await _end(processes[1:], patience)
 

@@ -20,7 +20,7 @@ from typing import IO, Any
 from taximeter_collector.configuration import Config
 from taximeter_collector.telemetry.logs import configure_logs
 
-__all__ = ["CANNOT_START", "RELOAD", "WORKERS", "CannotStart", "Control", "Order", "main"]
+__all__ = ["CANNOT_START", "RELOAD", "WORKERS", "CannotStart", "Control", "Order", "main", "module_of"]
 
 CANNOT_START = 78  # EX_CONFIG: trying again without a change is of no use
 RELOAD = b"r"
@@ -30,8 +30,18 @@ WORKERS = {
     "keeper": "taximeter_collector.lake.keeper",
     "telemetry": "taximeter_collector.telemetry.process",
 }
+_FORWARDERS = "forward-"  # and the name of the destination
 
 _log = logging.getLogger("taximeter.supervise")
+
+
+def module_of(worker: str) -> str:
+    """Where a worker's `run` is.
+
+    >>> module_of("forward-phoenix")
+    'taximeter_collector.forward.process'
+    """
+    return "taximeter_collector.forward.process" if worker.startswith(_FORWARDERS) else WORKERS[worker]
 
 
 class CannotStart(Exception):
@@ -74,6 +84,7 @@ class Control:
 
     stream: IO[bytes]
     previous: dict[str, Any]
+    name: str = ""
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     on_reload: Callable[[], object] = lambda: None
 
@@ -95,12 +106,12 @@ class Control:
 
 async def _work(name: str, order: Order, stream: IO[bytes]) -> int:
     loop = asyncio.get_running_loop()
-    control = Control(stream, order.previous)
+    control = Control(stream, order.previous, name)
     control.listen(loop)
     if sys.platform != "win32":
         loop.add_signal_handler(signal.SIGTERM, control.stopped.set)
     try:
-        await importlib.import_module(WORKERS[name]).run(order.config, control)
+        await importlib.import_module(module_of(name)).run(order.config, control)
     except CannotStart as error:
         print(json.dumps({"error": str(error)}), flush=True)  # noqa: T201
         return CANNOT_START

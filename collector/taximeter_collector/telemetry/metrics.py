@@ -188,6 +188,90 @@ STAGE_TIME = Metric("taximeter.lander.stage_time", "counter", "s", "CPU time tha
 READER_DAMAGED = Metric(
     "taximeter.lander.damaged", "counter", "By", "Bytes of the journal in which the lander could read no record."
 )
+FORWARD_SENT_ITEMS = Metric(
+    "taximeter.forward.sent_items",
+    "counter",
+    "{item}",
+    "Spans, data points and log records that a destination has taken; again after a crash, if they were sent again.",
+    ("destination", "signal"),
+)
+FORWARD_SENT_REQUESTS = Metric(
+    "taximeter.forward.sent_requests", "counter", "{request}", "Requests that it has taken.", ("destination",)
+)
+FORWARD_SENT_BYTES = Metric(
+    "taximeter.forward.sent", "counter", "By", "Bytes of these requests, before compression.", ("destination",)
+)
+FORWARD_FAILED_ATTEMPTS = Metric(
+    "taximeter.forward.failed_attempts",
+    "counter",
+    "{attempt}",
+    "Attempts that came to nothing and are made again, by reason.",
+    ("destination", "reason"),
+)
+FORWARD_DROPPED_ITEMS = Metric(
+    "taximeter.forward.dropped_items",
+    "counter",
+    "{item}",
+    "Records that are not sent, because the settings say so or the backend rejected them, by reason.",
+    ("destination", "reason"),
+)
+FORWARD_TREATED_ITEMS = Metric(
+    "taximeter.forward.treated_items",
+    "counter",
+    "{item}",
+    "Records that were changed on the way or judged out of the ordinary, by what was done.",
+    ("destination", "treatment"),
+)
+FORWARD_HELD = Metric(
+    "taximeter.forward.held_items",
+    "gauge",
+    "{item}",
+    "Records that wait until their trace is judged.",
+    ("destination",),
+)
+FORWARD_DEAD_LETTERS = Metric(
+    "taximeter.forward.dead_letters",
+    "counter",
+    "{request}",
+    "Requests that were refused for good; kept in `dead-letter/`, with the reason.",
+    ("destination", "reason"),
+)
+FORWARD_SKIPPED_RECORDS = Metric(
+    "taximeter.forward.skipped_records",
+    "counter",
+    "{record}",
+    "Requests of the journal that `taximeter forward skip` left out.",
+    ("destination",),
+)
+FORWARD_IN_FLIGHT_REQUESTS = Metric(
+    "taximeter.forward.in_flight_requests",
+    "gauge",
+    "{request}",
+    "Requests that are being sent or wait for it.",
+    ("destination",),
+)
+FORWARD_IN_FLIGHT = Metric("taximeter.forward.in_flight", "gauge", "By", "Bytes of these requests.", ("destination",))
+FORWARD_UNREAD = Metric(
+    "taximeter.forward.unread",
+    "gauge",
+    "By",
+    "Bytes of the journal that are not delivered; how many records and how old is told of each reader.",
+    ("destination",),
+)
+FORWARD_UP = Metric(
+    "taximeter.forward.up",
+    "gauge",
+    "1",
+    "1 if the last attempt was answered, 0 if it came to nothing.",
+    ("destination",),
+)
+FORWARD_DAMAGED = Metric(
+    "taximeter.forward.damaged",
+    "gauge",
+    "By",
+    "Bytes of the journal in which this forwarder could read no record.",
+    ("destination",),
+)
 PROCESS_CPU = Metric("taximeter.process.cpu_time", "counter", "s", "CPU time, user and system.", ("process",))
 PROCESS_MEMORY = Metric("taximeter.process.memory", "gauge", "By", "Resident memory.", ("process",))
 PROCESS_RESTARTS = Metric(

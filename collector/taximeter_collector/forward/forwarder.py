@@ -1,0 +1,193 @@
+"""From the journal to one destination: read, treat, deliver, and only then let the cursor pass."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from taximeter_collector.forward.dead_letter import DeadLetters, Letter
+from taximeter_collector.forward.delivery import Delivery, Parcel
+from taximeter_collector.forward.tally import Tally
+from taximeter_collector.forward.treatment import Outgoing, SetAside, Treatment
+from taximeter_collector.forward.window import Window
+from taximeter_collector.journal import Record, Source
+
+__all__ = ["Forwarder"]
+
+_READ_BYTES = 4 << 20
+_COMMIT_S = 0.5
+_LETTERS_S = 2.0
+_WAIT_S = 0.2
+
+_log = logging.getLogger("taximeter.forward")
+
+
+class Forwarder:
+    """One session: from the cursor until told to stop. A treatment, a window and a delivery belong to it alone."""
+
+    def __init__(
+        self,
+        source: Source,
+        treatment: Treatment,
+        delivery: Delivery,
+        window: Window,
+        letters: DeadLetters,
+        tally: Tally,
+        journal_id: str,
+    ) -> None:
+        self._source = source
+        self._treatment = treatment
+        self._delivery = delivery
+        self._window = window
+        self._letters = letters
+        self._tally = tally
+        self._journal_id = journal_id
+        self._committed = -1
+        self._committed_at = 0.0
+        self._looked_at = 0.0
+        self._again: set[str] = set()  # names of letters that are under way
+        self._is_cut_off = False  # between records that were read and requests that were taken on
+
+    def run(self, stopped: Callable[[], bool]) -> None:
+        """Forward what comes, until told to stop."""
+        while not stopped():
+            records = self._source.read(max_bytes=_READ_BYTES, wait_s=_WAIT_S)
+            self._pass_on(records, stopped)
+            self._between()
+
+    def drain(self, patience_s: float) -> None:
+        """At the end: send what is there, as long as the backend takes it and there is time."""
+        deadline = time.monotonic() + patience_s
+
+        def is_over() -> bool:
+            return time.monotonic() >= deadline or not self._delivery.gate.is_open
+
+        if not self._is_cut_off:
+            self._send_the_rest(is_over)
+        while not is_over() and not self._delivery.is_idle(0.1):
+            pass
+        self.commit()
+
+    def _send_the_rest(self, is_over: Callable[[], bool]) -> None:
+        while not is_over() and (records := self._source.read(max_bytes=_READ_BYTES, wait_s=0.0)):
+            self._pass_on(records, is_over)
+        if not is_over() and not self._is_cut_off:
+            held_from = self._treatment.held_from
+            for one in self._treatment.close():  # judged before their time, rather than sent twice
+                if not self._offer(_parcel(one), is_over):
+                    self._window.began(held_from or 0)  # never to end
+                    return
+
+    def commit(self) -> None:
+        """Let the cursor pass what is done."""
+        position = self._window.safe(self._treatment.held_from)
+        if position > self._committed:
+            self._source.commit(position)
+            self._committed = position
+        self._committed_at = time.monotonic()
+
+    def _pass_on(self, records: Sequence[Record], stopped: Callable[[], bool]) -> None:
+        now = time.monotonic()
+        outgoing = self._take(records, now) if records else []
+        outgoing += self._treatment.due(now)
+        self._put_aside()
+        for one in outgoing:
+            if not self._offer(_parcel(one), stopped):
+                self._is_cut_off = True  # the cursor stays before the first of these records, and nothing may follow
+                return
+        if records:
+            self._window.read(records[-1].position)
+
+    def _take(self, records: Sequence[Record], now: float) -> list[Outgoing]:
+        """Treat them; if that fails, one by one, so that the one that fails costs itself."""
+        try:
+            return self._treatment.take(records, now)
+        except Exception:
+            _log.exception("records could not be treated; they are taken one by one, to find the one that did it")
+        outgoing = []
+        for record in records:
+            try:
+                outgoing += self._treatment.take([record], now)
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}"
+                aside = SetAside(record.signal, record.payload, record.items, record.position, reason, treated=False)
+                self._keep(aside)
+        return outgoing
+
+    def _put_aside(self) -> None:
+        for aside in self._treatment.drain_set_aside():
+            self._keep(aside)
+
+    def _keep(self, aside: SetAside) -> None:
+        facts = {
+            "stage": "treatment",
+            "reason": "set-aside" if aside.treated else "not-treated",
+            "message": aside.reason,
+            "items": aside.items,
+            "treated": aside.treated,
+            "journal_id": self._journal_id,
+            "first": aside.position,
+            "last": aside.position,
+            "refused_unix_nano": time.time_ns(),
+        }
+        if not self._letters.keep(aside.signal, aside.payload, facts):
+            raise OSError("dead letters have reached dead_letter_size; see `taximeter forward ls`")
+        self._tally.dead_letter(str(facts["reason"]), aside.items, aside.reason)
+
+    def _offer(self, parcel: Parcel, stopped: Callable[[], bool]) -> bool:
+        """Wait for room, for as long as we run; what else is to be done is done meanwhile."""
+        while not self._delivery.offer(parcel, _WAIT_S):
+            if stopped():
+                return False
+            self._between()
+        return True
+
+    def _between(self) -> None:
+        now = time.monotonic()
+        if now - self._committed_at >= _COMMIT_S:
+            self.commit()
+            self._tally.treated(self._treatment.counts)
+        if now - self._looked_at >= _LETTERS_S:
+            self._looked_at = now
+            self._send_again()
+
+    def _send_again(self) -> None:
+        """What was refused and is to be sent again, as far as there is room for it now."""
+        waiting = self._letters.waiting()
+        self._again &= {letter.name for letter in waiting}
+        for letter in waiting:
+            if letter.name not in self._again:
+                for parcel in self._parcels(letter):
+                    if not self._delivery.offer(parcel, 0.0):
+                        return
+                    self._again.add(letter.name)
+
+    def _parcels(self, letter: Letter) -> list[Parcel]:
+        payload = self._letters.payload(letter)
+        if payload is None:
+            return []
+        if letter.treated:
+            return [Parcel(letter.signal, payload, letter.items, letter=letter)]
+        return self._treated_again(letter, payload)
+
+    def _treated_again(self, letter: Letter, payload: bytes) -> list[Parcel]:
+        """What never passed the treatment does so now, for nothing leaves without it."""
+        record = Record(-1, time.time_ns(), letter.signal, letter.items, "", payload)
+        try:
+            outgoing = self._treatment.take([record], time.monotonic())
+        except Exception:
+            _log.exception("a dead letter could not be treated")
+            outgoing = []
+        self._put_aside()
+        self._again.add(letter.name)
+        if not outgoing:
+            if (self._treatment.held_from or 0) >= 0:  # not wanted, or put aside anew
+                self._letters.sent(letter)
+            return []
+        *others, last = [Parcel(one.signal, one.payload, one.items) for one in outgoing]
+        return [*others, Parcel(last.signal, last.payload, last.items, letter=letter)]
+
+
+def _parcel(outgoing: Outgoing) -> Parcel:
+    return Parcel(outgoing.signal, outgoing.payload, outgoing.items, outgoing.first, outgoing.last)

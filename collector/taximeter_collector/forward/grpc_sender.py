@@ -1,0 +1,62 @@
+"""OTLP over gRPC, with messages as bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+
+from taximeter_collector.forward.answers import Answer, Verdict, of_grpc, taken
+from taximeter_collector.forward.config import Destination
+from taximeter_collector.forward.credentials import Credentials
+from taximeter_collector.forward.endpoint import Endpoint
+from taximeter_collector.forward.sender import user_agent
+
+__all__ = ["GrpcSender"]
+
+
+class GrpcSender:
+    """See `Sender`. gRPC's own retries are off: what fails is seen, counted, and sent again by us."""
+
+    def __init__(self, place: Endpoint, destination: Destination, credentials: Credentials) -> None:
+        options = [
+            ("grpc.enable_retries", 0),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.use_local_subchannel_pool", 1),  # a connection for each sender
+            ("grpc.primary_user_agent", user_agent()),
+            ("grpc.initial_reconnect_backoff_ms", 200),
+            ("grpc.min_reconnect_backoff_ms", 200),
+            ("grpc.max_reconnect_backoff_ms", 5_000),  # our own pauses are longer
+        ]
+        gzip = grpc.Compression.Gzip if destination.compression == "gzip" else grpc.Compression.NoCompression
+        if place.tls:
+            trusted = grpc.ssl_channel_credentials(credentials.ca, credentials.key, credentials.certificate)
+            self._channel = grpc.secure_channel(place.place, trusted, options, gzip)
+        else:
+            self._channel = grpc.insecure_channel(place.place, options, gzip)
+        self._metadata = [(name, value) for name, value in credentials.headers.items() if name != "user-agent"]
+        self._timeout_s = destination.timeout_s
+        self._calls: dict[str, Any] = {}
+
+    def serve(self, signal: str, place: Endpoint) -> None:
+        """Take requests of this signal, too."""
+        self._calls[signal] = self._channel.unary_unary(place.path)
+
+    def send(self, signal: str, payload: bytes) -> Answer:
+        """See `Sender.send`."""
+        try:
+            return taken(signal, self._calls[signal](payload, timeout=self._timeout_s, metadata=self._metadata))
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                return Answer(Verdict.LATER, "timeout", "no answer in time")
+            return of_grpc(error.code(), error.details() or "", error.trailing_metadata())
+        except ValueError:  # the channel was closed, as we are ending
+            return Answer(Verdict.LATER, "closed", "we are shutting down")
+
+    def abort(self) -> None:
+        """See `Sender.abort`."""
+        self._channel.close()
+
+    def close(self) -> None:
+        """See `Sender.close`."""
+        self._channel.close()
