@@ -242,6 +242,30 @@ def test_values_mean_the_same_however_they_are_encoded(encoded: list[bytes]) -> 
     assert_attributes(attributes, [[KeyValue(key="k", value=value)] for value in meant])
 
 
+pair_parts = st.one_of(
+    st.builds(lambda text, length: sized(1, text.encode(), length), texts, lengths),
+    st.builds(lambda value, length: sized(2, value, length), parts | st.just(b""), lengths),
+    st.builds(lambda number: b"\x18" + varint(number), st.integers(0, 300)),  # a key by its number
+    st.just(b"\x8a\x00\x01a"),
+)
+
+
+@any_shape
+@given(st.lists(st.lists(pair_parts, max_size=3).map(b"".join), max_size=8), st.integers(1, 3))
+def test_attributes_mean_the_same_however_they_are_encoded(encoded: list[bytes], often: int) -> None:
+    """Also those that are told again and again, and are read once."""
+    spans = sized(2, b"".join(sized(9, pair) for pair in encoded)) * often
+    attributes = decode_spans(records(Signal.TRACES, [sized(1, sized(2, spans))])).attributes
+    meant = [KeyValue.FromString(pair) for pair in encoded]
+    assert_attributes(attributes, [meant] * often)
+
+
+@pytest.mark.parametrize("pair", [b"\x0a\x05abc", b"\x0a\x01\xff", b"\x12\x02\x0a", b"abc"])
+def test_an_attribute_that_is_none_is_refused(pair: bytes) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        decode_spans(records(Signal.TRACES, [sized(1, sized(2, sized(2, sized(9, pair))))]))
+
+
 @pytest.mark.parametrize(
     "value", [b"\x0a", b"\x0a\x05abc", b"\x18", b"\x18\xff", b"\x21abc", b"\x0a\x01\xff", b"\x2a\x02\x0a\x05", b"\x07"]
 )

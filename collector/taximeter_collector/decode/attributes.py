@@ -12,12 +12,15 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from taximeter_collector.decode.arrays import masked
-from taximeter_collector.decode.values import read_values
+from taximeter_collector.decode.pairs import read_pairs
+from taximeter_collector.decode.views import repeated
 
 __all__ = ["Attributes", "Index"]
 
 Index: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
+
+_SAMPLE, _MOST_DISTINCT = 4096, 0.5
 
 
 @dataclass(slots=True)
@@ -38,22 +41,23 @@ class Attributes:
 
     @classmethod
     def of(cls, lists: pa.ListArray) -> Attributes:
-        """From a column of `repeated KeyValue`."""
+        """From a column of `repeated KeyValue`, encoded. Most are in many spans: what is the same is read once."""
         offsets = lists.offsets.to_numpy()
         flat = lists.values if not offsets[0] else lists.flatten()
         offsets = offsets - offsets[0] if offsets[0] else offsets
         flat = flat.slice(0, int(offsets[-1])) if len(flat) != offsets[-1] else flat
-        encoded = flat.field("key").dictionary_encode()
-        values = read_values(flat.field("value"))
+        distinct, which = _distinct(flat)
+        pairs = read_pairs(distinct)
+        keys, values = pairs.keys.dictionary_encode(), pairs.values
         return cls(
             owners=len(lists),
             offsets=offsets,
-            keys=encoded.dictionary.to_pylist(),
-            codes=encoded.indices.to_numpy(),
-            text=values.text,
-            ints=values.ints,
-            doubles=values.doubles,
-            structured=values.structured,
+            keys=keys.dictionary.to_pylist(),
+            codes=keys.indices.to_numpy()[which],
+            text=repeated(values.text, which),
+            ints=values.ints.take(pa.array(which)),
+            doubles=values.doubles.take(pa.array(which)),
+            structured=None if values.structured is None else values.structured[which],
         )
 
     @property
@@ -160,6 +164,15 @@ class Attributes:
             ints=pc.if_else(changed, pa.scalar(None, pa.int64()), self.ints),
             doubles=pc.if_else(changed, pa.scalar(None, pa.float64()), self.doubles),
         )
+
+
+def _distinct(pairs: pa.BinaryArray) -> tuple[pa.BinaryArray, npt.NDArray[np.int32]]:
+    """What is the same once, and for each pair which it is. If few are the same, looking for them is not worth it."""
+    sample = pairs.slice(0, _SAMPLE)
+    if len(sample.unique()) > _MOST_DISTINCT * len(sample):
+        return pairs, np.arange(len(pairs), dtype=np.int32)
+    encoded = pairs.dictionary_encode()
+    return encoded.dictionary, encoded.indices.to_numpy()
 
 
 def _sums(keep: Mask, offsets: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

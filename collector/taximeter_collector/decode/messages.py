@@ -1,7 +1,7 @@
 """OTLP to Arrow: the messages as ptars wants them, and what it makes of a list of payloads.
 
-An AnyValue holds lists of AnyValues, and Arrow has no recursive types. So a value is declared as bytes, which is the
-same on the wire, and comes out undecoded; values.py reads it.
+An AnyValue holds lists of AnyValues, and Arrow has no recursive types. So values, and the pairs of a key and a value
+that attributes are, are declared as bytes, which is the same on the wire, and come out undecoded; pairs.py reads them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import ptars
 import pyarrow as pa  # type: ignore[import-untyped]
 from google.protobuf.descriptor import FileDescriptor
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
@@ -25,7 +25,7 @@ _REQUESTS: dict[str, Any] = {
     "logs": logs_service_pb2.ExportLogsServiceRequest,
     "metrics": metrics_service_pb2.ExportMetricsServiceRequest,
 }
-_VALUES = {("KeyValue", "value"), ("LogRecord", "body")}
+_UNDECODED = (".opentelemetry.proto.common.v1.KeyValue", ".opentelemetry.proto.common.v1.AnyValue")
 
 
 def requests(signal: str, payloads: list[bytes]) -> pa.RecordBatch:
@@ -50,9 +50,15 @@ def _add(file: FileDescriptor, pool: DescriptorPool, files: list[FileDescriptor]
     copy = FileDescriptorProto()
     file.CopyToProto(copy)
     for message in copy.message_type:
-        for field in message.field:
-            if (message.name, field.name) in _VALUES:
-                field.type = FieldDescriptorProto.TYPE_BYTES
-                field.ClearField("type_name")
+        _leave_undecoded(message)
     pool.Add(copy)
     files.append(pool.FindFileByName(file.name))
+
+
+def _leave_undecoded(message: DescriptorProto) -> None:
+    for field in message.field:
+        if field.type_name in _UNDECODED:
+            field.type = FieldDescriptorProto.TYPE_BYTES
+            field.ClearField("type_name")
+    for nested in message.nested_type:
+        _leave_undecoded(nested)

@@ -18,12 +18,11 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from taximeter_collector.decode.arrays import masked
 from taximeter_collector.decode.json_texts import json_of, texts_of_doubles
+from taximeter_collector.decode.pieces import Bytes, Pieces, varints
 from taximeter_collector.decode.views import at_any, bounds_of, look, texts_of
 
-__all__ = ["Values", "read_values"]
+__all__ = ["Values", "as_usual", "read_pieces", "read_values"]
 
-Bytes = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 _TEXT, _BOOL, _INT, _DOUBLE = 0x0A, 0x10, 0x18, 0x21
@@ -31,7 +30,6 @@ _STRUCTURED = (0x2A, 0x32)
 _BYTES = 0x3A
 _SHORT_HEADER = 2  # the tag, and a length of one byte
 _LONG = 1 << 7  # a length of more than one byte
-_LONGEST_VARINT = 10
 
 
 def _of(*tags: int) -> Mask:
@@ -58,6 +56,11 @@ class Values:
 
 def read_values(values: pa.BinaryArray) -> Values:
     """AnyValues that are still encoded. ValueError for what is none."""
+    return read_pieces(Pieces.of(values))
+
+
+def read_pieces(values: Pieces) -> Values:
+    """The same, wherever they stand."""
     if not len(values):
         return Values(pa.array([], pa.string()), pa.array([], pa.int64()), pa.array([], pa.float64()), None)
     wire = _Wire.of(values)
@@ -99,10 +102,8 @@ class _Wire:
     doubles: _Numbers
 
     @classmethod
-    def of(cls, values: pa.BinaryArray) -> _Wire:
-        bounds = bounds_of(values)
-        read = np.frombuffer(values.buffers()[2] or b"\0", dtype=np.uint8)
-        begin, size = bounds[:-1], np.diff(bounds)
+    def of(cls, values: Pieces) -> _Wire:
+        read, begin, size = values.data, values.begin, values.size
         tag = read[np.minimum(begin, len(read) - 1)]
         tag[size == 0] = 0
         header = np.full(len(values), _SHORT_HEADER, dtype=np.int32)
@@ -118,38 +119,22 @@ class _Wire:
         length = self.data[np.minimum(self.begin + 1, last)].astype(np.int32)
         long = np.flatnonzero(measured & (length >= _LONG))
         if len(long):
-            length[long], self.header[long] = self._varints(long)
+            length[long], self.header[long] = varints(self.data, self.begin[long] + 1)
             self.header[long] += 1
         right = measured & (length == size - self.header) & (size >= 2)
         right |= size == _SIZES[tag]  # nothing, a flag, a double
         self.odd = ~right
         places = np.flatnonzero(tag == _INT)
-        numbers, lengths = self._varints(places)
+        numbers, lengths = varints(self.data, self.begin[places] + 1)
         self.odd[places] = lengths != size[places] - 1
         self.ints = _Numbers(places, numbers)
         places = np.flatnonzero((tag == _DOUBLE) & right)
         self.doubles = _Numbers(places, at_any(self.data, self.begin[places] + 1, "<f8"))
 
-    def _varints(self, places: npt.NDArray[np.intp]) -> tuple[Ints, Ints]:
-        """The varints behind the first byte of these, and how many bytes each has; 11 for what does not end."""
-        value = np.zeros(len(places), dtype=np.uint64)
-        length = np.full(len(places), _LONGEST_VARINT + 1, dtype=np.int64)
-        live = np.arange(len(places))
-        begin = self.begin[places] + 1
-        for at in range(_LONGEST_VARINT):
-            byte = self.data[np.minimum(begin[live] + at, len(self.data) - 1)]
-            value[live] |= (byte & np.uint8(0x7F)).astype(np.uint64) << np.uint64(7 * at)
-            ended = byte < 0x80
-            length[live[ended]] = at + 1
-            live = live[~ended]
-            if not len(live):
-                break
-        return value.view(np.int64), length
 
-
-def _texts(values: pa.BinaryArray, wire: _Wire) -> pa.StringArray:
+def _texts(values: Pieces, wire: _Wire) -> pa.StringArray:
     """What is shown of each: where in the values' bytes it is, or in those of what was written anew, copied once."""
-    buffers = [values.buffers()[2]]
+    buffers = [values.buffer]
     length = np.where(wire.tag == _TEXT, wire.size - wire.header, 0)
     views = look(buffers, wire.begin + wire.header, length)
     places, written = _written(values, wire)
@@ -160,7 +145,7 @@ def _texts(values: pa.BinaryArray, wire: _Wire) -> pa.StringArray:
     return texts_of(views, buffers)
 
 
-def _written(values: pa.BinaryArray, wire: _Wire) -> tuple[npt.NDArray[np.intp], pa.StringArray]:
+def _written(values: Pieces, wire: _Wire) -> tuple[npt.NDArray[np.intp], pa.StringArray]:
     """What is no text, as JSON, and where it belongs."""
     places, found = [np.zeros(0, dtype=np.intp)], [pa.array([], pa.string())]
     for numbers, write in ((wire.ints, _digits), (wire.doubles, texts_of_doubles)):
@@ -170,19 +155,23 @@ def _written(values: pa.BinaryArray, wire: _Wire) -> tuple[npt.NDArray[np.intp],
     at = np.flatnonzero(~_IS_COMMON[wire.tag])
     if len(at):
         places.append(at)
-        found.append(_each(values.take(pa.array(at)), json_of))
+        found.append(_each(values.copied(at, pa.binary()), json_of))
     return np.concatenate(places), pa.concat_arrays(found)
 
 
-def _rewritten(values: pa.BinaryArray, odd: Mask) -> pa.BinaryArray:
-    """The same, with the odd ones as everybody writes them. A value has one field: the last that is told."""
-    usual = []
-    for data in values.take(pa.array(np.flatnonzero(odd))).to_pylist():
-        value = _parsed(data)
-        value.DiscardUnknownFields()
-        value.ClearField("string_value_strindex")  # has a meaning in profiles only
-        usual.append(value.SerializeToString())
-    return pc.replace_with_mask(values, pa.array(odd), pa.array(usual, pa.binary()))
+def _rewritten(values: Pieces, odd: Mask) -> Pieces:
+    """The same, with the odd ones as everybody writes them."""
+    column = values.copied(np.arange(len(values)), pa.binary())
+    told = [_parsed(data) for data in column.take(pa.array(np.flatnonzero(odd))).to_pylist()]
+    usual = pa.array([as_usual(value).SerializeToString() for value in told], pa.binary())
+    return Pieces.of(pc.replace_with_mask(column, pa.array(odd), usual))
+
+
+def as_usual(value: AnyValue) -> AnyValue:
+    """What everybody knows of a value: one field, the last that is told."""
+    value.DiscardUnknownFields()
+    value.ClearField("string_value_strindex")  # has a meaning in profiles only
+    return value
 
 
 def _parsed(data: bytes) -> AnyValue:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 
-__all__ = ["at_any", "bounds_of", "look", "taken", "texts_of"]
+__all__ = ["at_any", "bounds_of", "look", "repeated", "taken", "texts_of"]
 
 Views = npt.NDArray[Any]
 
@@ -53,6 +53,16 @@ def taken(texts: pa.StringArray, places: npt.NDArray[np.integer[Any]]) -> pa.Str
     bounds = bounds_of(texts)
     begin, buffers = bounds[places], [texts.buffers()[2]]
     return texts_of(look(buffers, begin, bounds[places + 1] - begin), buffers)
+
+
+def repeated(texts: pa.StringArray, which: npt.NDArray[np.integer[Any]]) -> pa.StringArray:
+    """Texts by their number, many of them often.
+
+    >>> repeated(pa.array(["a", "that is it"]), np.array([1, 0, 1])).to_pylist()
+    ['that is it', 'a', 'that is it']
+    """
+    bounds, buffers = bounds_of(texts), [texts.buffers()[2]]
+    return texts_of(look(buffers, bounds[:-1], np.diff(bounds))[which], buffers)
 
 
 def bounds_of(texts: pa.StringArray | pa.BinaryArray) -> npt.NDArray[np.int32]:
