@@ -11,10 +11,10 @@
     answer.table()      # an Arrow table
 """
 
+from typing import TYPE_CHECKING, Any
+
 from taximeter_queries.answer import Answer, Coverage, Unpriced
-from taximeter_queries.asking import ask, ask_sql
 from taximeter_queries.columns import Column, Unit
-from taximeter_queries.engine import Limits
 from taximeter_queries.errors import (
     BadFilter,
     BadQuery,
@@ -29,6 +29,10 @@ from taximeter_queries.errors import (
 from taximeter_queries.lake import Lake
 from taximeter_queries.report import NAMES, Report, report
 from taximeter_queries.window import Window
+
+if TYPE_CHECKING:
+    from taximeter_queries.asking import ask, ask_sql
+    from taximeter_queries.engine import Limits
 
 __all__ = [
     "NAMES",
@@ -54,3 +58,16 @@ __all__ = [
     "ask_sql",
     "report",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What needs the engine is imported with it: it takes longer than all the rest, and a help text does without."""
+    if name in ("ask", "ask_sql"):
+        from taximeter_queries import asking
+
+        return getattr(asking, name)
+    if name == "Limits":
+        from taximeter_queries.engine import Limits
+
+        return Limits
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
