@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from struct import unpack
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 from google.protobuf.descriptor import Descriptor
 
@@ -85,6 +86,11 @@ class Redacting:
         if self._values.numbers:
             _replace(found.numbers, self._changes(self._numbers, found.numbers))
         return [written(tree) for tree in trees]
+
+    def dropped(self, keys: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Which attributes of these names go."""
+        found: npt.NDArray[np.bool_] = self._values.verdicts(pa.array(keys, pa.string())) == DROP
+        return found
 
     def _changes(self, rules: Values | Texts, texts: Iterable[str]) -> Changes:
         return rules.changes(pa.array(list(texts), pa.string()))

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from taximeter_collector.forward.treatment.config import TreatmentConfig
+from taximeter_collector.forward.treatment.config import TreatmentConfig, read_rule
+from taximeter_collector.forward.treatment.keeping import Keeping
+from taximeter_collector.forward.treatment.names import NAMES
 from taximeter_collector.forward.treatment.outgoing import Outgoing, SetAside
+from taximeter_collector.forward.treatment.preparing import Preparing
+from taximeter_collector.forward.treatment.wire import Malformed, read_request
+from taximeter_collector.forward.treatment.writing import Writing
 from taximeter_collector.journal import Record
 from taximeter_collector.price import Book
 from taximeter_collector.redact import RedactConfig
 
 __all__ = ["Treatment", "TreatmentError"]
 
+_AT_ONCE_BYTES = 12 << 20
+_SMALL_BYTES = 64 << 10
+_JOINED_BYTES = 1 << 20
+
 
 class TreatmentError(Exception):
-    """Settings that contradict each other, or a preset of names that there is not."""
+    """Settings that contradict each other, or names that nobody knows."""
 
 
 class Treatment:
@@ -35,32 +45,168 @@ class Treatment:
         `scratch` is a folder for what need not outlive this object; without one it makes its own.
         TreatmentError or RedactionError for settings that cannot be used.
         """
+        _check(config)
+        self._config = config
+        self._preparing = Preparing(config, redact, book, scratch)
         self.counts: Counter[str] = Counter()
-        """Items by what became of them: `sent`; `enriched`, `redacted`, `truncated`; `set_aside`; `held`; and dropped:
-        `dropped_signal`, `dropped_service`, `dropped_attribute`, `dropped_not_genai`, `dropped_sampled`,
-        `dropped_duplicate`. Beside these: `evicted` (judged before their time), `late` (came after their trace was
-        judged), `superseded` (a better view of a call came when an earlier one had been sent with its cost)."""
+        """Spans, log records and data points by what became of them: `sent`, `set_aside`; `dropped_signal`,
+        `dropped_service`, `dropped_attribute`, `dropped_not_genai`, `dropped_sampled`, `dropped_duplicate`. Of those,
+        `enriched`, `redacted`, `truncated`, `late` (came after their trace was judged). And `evicted`: traces that were
+        judged before their time; `superseded`: views that were sent before it was known that they are not the best."""
         self.set_aside: list[SetAside] = []
         """What was set aside since it was last drained."""
+        self._writing = Writing(config, self.counts, self.set_aside.append)
+        self._keeping = Keeping(config, self._preparing, self._writing) if config.keep else None
 
     def take(self, records: Sequence[Record], now: float) -> list[Outgoing]:
-        """What may go now, in order. Never raises because of what is in a record. `now` is of any steady clock."""
-        raise NotImplementedError
+        """What may go now, in order. Never raises because of what is in a record.
+
+        Positions go up from call to call: to go back in the journal takes a new treatment, for this one remembers what
+        it has sent and would drop it. `now` is of any steady clock. OSError if `scratch` cannot be written.
+        """
+        found: list[Outgoing] = []
+        for some in _at_once(self._of_wanted_signals(records)):
+            if self._preparing.does_nothing:
+                for record in some:
+                    found += self._passed(record)
+            else:
+                found += self._treated(some, now)
+        if self._keeping:
+            found += self._keeping.make_room()
+        return self._counted(_joined(found, min(_JOINED_BYTES, self._config.max_request_bytes)))
 
     def due(self, now: float) -> list[Outgoing]:
         """Traces that have been waited for long enough, and are kept."""
-        raise NotImplementedError
+        return self._counted(self._keeping.due(now)) if self._keeping else []
 
     def close(self) -> list[Outgoing]:
-        """All that is held back and kept; without `close` it stays in the journal behind `held_from`."""
-        raise NotImplementedError
+        """All that is held back, judged as it is now. The last call; without it, what was held stays in the journal."""
+        found = self._counted(self._keeping.all()) if self._keeping else []
+        self._preparing.close()
+        return found
 
     @property
     def held_from(self) -> int | None:
-        """The oldest journal position of anything held back: the durable cursor must not pass it."""
-        raise NotImplementedError
+        """Nothing before this journal position is held back: the durable cursor must not pass it."""
+        return self._keeping.held_from if self._keeping else None
+
+    @property
+    def held(self) -> int:
+        """Items that are held back."""
+        return self._keeping.held if self._keeping else 0
+
+    @property
+    def held_bytes(self) -> int:
+        """What they take, more or less."""
+        return self._keeping.size_bytes if self._keeping else 0
 
     def drain_set_aside(self) -> list[SetAside]:
         """What was set aside since the last time."""
-        found, self.set_aside = self.set_aside, []
+        found = self.set_aside[:]
+        self.set_aside.clear()
         return found
+
+    def _counted(self, found: list[Outgoing]) -> list[Outgoing]:
+        self.counts["sent"] += sum(one.items for one in found)
+        return found
+
+    def _of_wanted_signals(self, records: Sequence[Record]) -> Iterator[Record]:
+        for record in records:
+            if record.signal.name.lower() in self._config.signals:
+                yield record
+            else:
+                self.counts["dropped_signal"] += record.items
+
+    def _passed(self, record: Record) -> list[Outgoing]:
+        """As it is, if it is not too large."""
+        if len(record.payload) <= self._config.max_request_bytes:
+            return [Outgoing(record.signal, record.payload, record.items, record.position, record.position)]
+        try:
+            request = read_request(record.payload)
+        except Malformed as error:
+            self._put_aside(record, error)
+            return []
+        return list(self._writing.in_parts(record, request, None))
+
+    def _treated(self, records: Sequence[Record], now: float) -> list[Outgoing]:
+        """A batch that cannot be read is halved until the record is found that it is because of."""
+        try:
+            prepared, counts = self._preparing.run(records)
+        except OSError:
+            raise
+        except Exception as error:  # whatever it is, its neighbours are not to blame
+            if len(records) == 1:
+                self._put_aside(records[0], error)
+                return []
+            middle = len(records) // 2
+            return self._treated(records[:middle], now) + self._treated(records[middle:], now)
+        self.counts.update(counts)
+        found: list[Outgoing] = []
+        for one in prepared:
+            if self._keeping:
+                found += self._keeping.take(one, now, since=records[0].position)
+            found += self._writing.written(one)
+        return sorted(found, key=lambda outgoing: outgoing.first)
+
+    def _put_aside(self, record: Record, error: Exception) -> None:
+        self.counts["set_aside"] += record.items
+        reason = f"cannot be read: {type(error).__name__}: {error}"
+        self.set_aside.append(
+            SetAside(record.signal, record.payload, record.items, record.position, reason, treated=False)
+        )
+
+
+def _check(config: TreatmentConfig) -> None:
+    if config.names not in NAMES:
+        close = difflib.get_close_matches(config.names, NAMES, 1)
+        meant = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(NAMES)}"
+        raise TreatmentError(f"names: nobody's names for cost are called {config.names!r}; {meant}")
+    if config.keep and config.sample >= 1:
+        raise TreatmentError(
+            "keep: says what is sent whatever `sample` decides, and `sample` is 1, so everything is sent; "
+            "set `sample` to less, 0 for nothing but what `keep` says"
+        )
+    if any(read_rule(rule).kind == "dearer" for rule in config.keep) and not config.enrich:
+        raise TreatmentError("keep: without `enrich` nobody knows what is dearer")
+
+
+def _at_once(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """As many as are treated together."""
+    some: list[Record] = []
+    size = 0
+    for record in records:
+        some.append(record)
+        size += len(record.payload)
+        if size >= _AT_ONCE_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _joined(several: list[Outgoing], most_bytes: int) -> list[Outgoing]:
+    """Small requests of one signal, side by side, as one: protobuf has them one behind the other."""
+    found: list[Outgoing] = []
+    group: list[Outgoing] = []
+    size = 0
+    for one in several:
+        small = len(one.payload) < _SMALL_BYTES
+        if group and (not small or one.signal != group[0].signal or size + len(one.payload) > most_bytes):
+            found.append(_as_one(group))
+            group, size = [], 0
+        if small:
+            group.append(one)
+            size += len(one.payload)
+        else:
+            found.append(one)
+    if group:
+        found.append(_as_one(group))
+    return found
+
+
+def _as_one(group: list[Outgoing]) -> Outgoing:
+    if len(group) == 1:
+        return group[0]
+    payload = b"".join(one.payload for one in group)
+    first, last = min(one.first for one in group), max(one.last for one in group)
+    return Outgoing(group[0].signal, payload, sum(one.items for one in group), first, last)

@@ -6,7 +6,7 @@ a tag, a length, and its content. What stands beside them is kept as it is, know
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 __all__ = [
@@ -107,7 +107,7 @@ def _passed(data: bytes, at: int, end: int, tag: int) -> tuple[int, int]:
     return content, behind
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class Node:
     """A resource, with its scopes; or a scope, with its items. `beside[i]` stands before the run `runs[i]`."""
 
@@ -133,6 +133,7 @@ class Request:
     payload: bytes
     resources: list[Node] = field(default_factory=list)
     beside: list[bytes] = field(default_factory=list)
+    runs: list[tuple[int, int]] = field(default_factory=list)
     begins: list[int] = field(default_factory=list)
     contents: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
@@ -148,7 +149,7 @@ class Request:
 def read_request(payload: bytes) -> Request:
     """Where everything is. Malformed for what is no request."""
     request = Request(payload)
-    request.resources, request.beside, _ = _parts(payload, 0, len(payload), _RESOURCES)
+    request.resources, request.beside, request.runs = _parts(payload, 0, len(payload), _RESOURCES)
     for resource in request.resources:
         content = _content(payload, resource)
         resource.scopes, resource.beside, resource.runs = _parts(payload, content, resource.end, _SCOPES)
@@ -219,13 +220,3 @@ def _read_run(request: Request, at: int, end: int) -> int:
     if at > end:
         raise Malformed("a field that is longer than what it is in")
     return at
-
-
-def joined(beside: Sequence[bytes], runs: Sequence[Sequence[bytes]]) -> bytes:
-    """A message again: what stands beside, and the parts, in their order."""
-    pieces: list[bytes] = []
-    for other, run in zip(beside, runs, strict=False):
-        pieces.append(other)
-        pieces += run
-    pieces.append(beside[-1])
-    return b"".join(pieces)
