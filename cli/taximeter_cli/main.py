@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import platform
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -25,12 +23,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def version() -> str:
     """What a bug report needs."""
+    import platform
+
     from taximeter import __version__
 
     return f"taximeter {__version__} (Python {platform.python_version()}, {platform.system()})"
 
 
 def _run_without_commands(arguments: list[str]) -> int:
+    import argparse
+
     parser = argparse.ArgumentParser(prog="taximeter", description="The running meter for GenAI apps.", epilog=_INSTALL)
     parser.add_argument("--version", action="version", version=version())
     _, unknown = parser.parse_known_args(arguments)

@@ -19,6 +19,8 @@ OF_THE_METER = (
     "TAXIMETER_PROVIDERS",
     "TAXIMETER_REDACT_PATTERNS",
 )
+# And those that reports read.
+OF_REPORTS = ("TAXIMETER_TIMEZONE",)
 
 OfData = Annotated[Path | None, typer.Option("--data", help="The data folder: journal, lake, and what else is kept.")]
 OfConfig = Annotated[Path | None, typer.Option("--config", help="The configuration file, instead of ./taximeter.toml.")]
@@ -47,6 +49,6 @@ def settings(config: Path | None, sets: list[str] | None, **flags: object) -> Co
             raise Mistake(f"taximeter: --set {item}: expected KEY=VALUE")
         given[key.strip()] = value
     try:
-        return load(given, file=config, others=OF_THE_METER)
+        return load(given, file=config, others=(*OF_THE_METER, *OF_REPORTS))
     except ConfigError as error:
         raise Mistake("\n".join(f"taximeter: {problem}" for problem in error.problems)) from error
