@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from taximeter_queries.answer import Answer, Coverage, Unpriced
 from taximeter_queries.columns import Column, Unit
-from taximeter_queries.dimensions import Dimension, dimension
+from taximeter_queries.conditions import condition
+from taximeter_queries.dimensions import ALIASES, TIMES, Dimension, dimension
 from taximeter_queries.engine import Engine, Limits, Progress, Table
 from taximeter_queries.errors import BadFilter, QueryError, UnknownName
 from taximeter_queries.lake import TABLES, Files, Lake
 from taximeter_queries.report import Report, filled, report, sql_of
 from taximeter_queries.text import literal, quoted
-from taximeter_queries.views import calls_view, table_view
+from taximeter_queries.views import calls_rows, files_of, table_rows, view
 from taximeter_queries.window import Window
 
-__all__ = ["ask", "ask_sql"]
+__all__ = ["ask", "ask_sql", "sql_for"]
 
 _TOTAL = "is_total"
 _UNITS = {"BOOLEAN": Unit.FLAG, "DATE": Unit.DAY, "TIMESTAMP WITH TIME ZONE": Unit.TIME}
@@ -43,16 +45,37 @@ def ask(
     """
     question = report(name)
     window = window or Window()
-    scope = _Scope(lake, question, window, question.by if by is None else by)
+    scope = _Scope(lake, question, window, question.by if by is None else by, where)
     with Engine(scope.paths, window.timezone, limits) as engine:
-        scope.define(engine, where)
+        scope.define(engine)
         order = _order(_usual_sort(question, scope) if sort is None else sort, scope, question)
         sql = _sql(question, scope, asked, totals and question.totals)
-        table = engine.run(_in_order(sql, order, limit, totals and question.totals), progress)
+        more = None if limit is None else limit + 1 + (totals and question.totals)
+        table = engine.run(_in_order(sql, order, more, totals and question.totals), progress)
         answer = _answer(question, scope, table, limit, sql)
         if coverage:
             answer = replace(answer, coverage=_coverage(engine))
     return question.finish(answer) if question.finish else answer
+
+
+def sql_for(
+    lake: Lake,
+    name: str,
+    *,
+    by: Sequence[str] | None = None,
+    window: Window | None = None,
+    where: str | None = None,
+    sort: Sequence[str] | None = None,
+    limit: int | None = None,
+    **asked: str,
+) -> str:
+    """What `ask` would run, whole, as one query over the lake's tables: `ask_sql` runs it, and other engines may."""
+    question = report(name)
+    window = window or Window()
+    scope = _Scope(lake, question, window, question.by if by is None else by, where)
+    order = _order(_usual_sort(question, scope) if sort is None else sort, scope, question)
+    tables = ",\n".join(f"{table} AS ({rows})" for table, rows in scope.tables(lambda table: table))
+    return f"WITH {tables}\n{_in_order(_sql(question, scope, asked, False), order, limit, False)}"
 
 
 def ask_sql(
@@ -69,7 +92,7 @@ def ask_sql(
     with Engine((path for one in files.values() for path in one.paths), window.timezone, limits) as engine:
         engine.check(sql)
         for name, found in files.items():
-            engine.define(table_view(name, found, window))
+            engine.define(view(name, table_rows(name, files_of(name, found), window)))
         table = engine.run(sql.strip().rstrip(";"), progress)
     columns = (Column(name, _UNITS.get(kind, Unit.VALUE)) for name, kind in zip(table.names, table.types, strict=True))
     return Answer("sql", tuple(columns), table.rows, window, sql, cut=table.cut)
@@ -78,15 +101,19 @@ def ask_sql(
 class _Scope:
     """What is read, and what it is grouped by."""
 
-    def __init__(self, lake: Lake, question: Report, window: Window, by: Sequence[str]) -> None:
+    def __init__(
+        self, lake: Lake, question: Report, window: Window, by: Sequence[str], where: str | None = None
+    ) -> None:
         self.window = window
         self._files: dict[str, Files] = {table: lake.files(table, window) for table in question.reads}
         calls = self._files.get("calls", Files(()))
-        days = None if calls.first is None or calls.last is None else (calls.first, calls.last)
+        self._days = None if calls.first is None or calls.last is None else (calls.first, calls.last)
         if by and not question.can_group:
             raise UnknownName("dimension", by[0], (), f"({question.name} cannot be grouped)")
-        self.by: list[Dimension] = [dimension(one, window.timezone, days) for one in dict.fromkeys(by)]
-        if any(one.reported for one in self.by):
+        self.by: list[Dimension] = [self._dimension(one) for one in dict.fromkeys(by)]
+        self._where = condition(where, self._dimension) if where else None
+        self._reported = any(one.reported for one in self.by) or bool(self._where and self._where.reported)
+        if self._reported:
             self._files |= {table: lake.files(table, window) for table in ("spans", "logs")}
 
     @property
@@ -94,17 +121,42 @@ class _Scope:
         """Everything that may be read."""
         return [path for files in self._files.values() for path in files.paths]
 
-    def define(self, engine: Engine, where: str | None) -> None:
+    def define(self, engine: Engine) -> None:
         """Make the views that the report reads."""
-        for table, files in self._files.items():
-            if table != "calls":
-                engine.define(table_view(table, files, self.window))
-        if "calls" in self._files:
+        for table, rows in self.tables(lambda table: files_of(table, self._files[table])):
             try:
-                engine.define(calls_view(self._files["calls"], self.window, self.by, where))
-                engine.run("SELECT 1 FROM calls LIMIT 0")
+                engine.define(view(table, rows))
+                engine.run(f"SELECT 1 FROM {table} LIMIT 0")
             except QueryError as error:
-                raise (BadFilter(f"where {where}: {error}") if where else error) from error
+                raise (self._mistaken(error) if self._where and table == "calls" else error) from error
+
+    def tables(self, source: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+        """The rows of each table that the report reads, as SQL, from wherever `source` says that the table is."""
+        for table in self._files:
+            if table != "calls":
+                yield table, table_rows(table, source(table), self.window)
+        if "calls" in self._files:
+            where = self._where.sql if self._where else None
+            yield "calls", calls_rows(source("calls"), self.window, self._columns(), where, self._reported)
+
+    def _columns(self) -> list[Dimension]:
+        """What the ledger is given besides its columns: what it is grouped by, and what the condition may mean.
+
+        Without them `user = 'anna'` would compare with the name of the engine's own user.
+        """
+        named = set(re.findall(r"\w+", self._where.sql)) if self._where else set()
+        added = named.intersection((*ALIASES, *TIMES)) - {one.name for one in self.by}
+        return [*self.by, *(self._dimension(name) for name in sorted(added))]
+
+    def _dimension(self, name: str) -> Dimension:
+        return dimension(name, self.window.timezone, self._days)
+
+    def _mistaken(self, error: QueryError) -> BadFilter:
+        assert self._where
+        return BadFilter(
+            f"where {self._where.sql}: {error}; expected NAME=VALUE, such as model=gpt-5, or a condition in SQL with "
+            "quotes around text, such as \"model = 'gpt-5' AND cost_usd > 0.01\""
+        )
 
 
 def _sql(question: Report, scope: _Scope, asked: Mapping[str, str], totals: bool) -> str:
@@ -139,10 +191,10 @@ def _order(sort: Sequence[str], scope: _Scope, question: Report) -> list[str]:
     return order + [f"{quoted(one.name)} ASC NULLS LAST" for one in scope.by]
 
 
-def _in_order(sql: str, order: Sequence[str], limit: int | None, totals: bool) -> str:
+def _in_order(sql: str, order: Sequence[str], most_rows: int | None, totals: bool) -> str:
     first = [f"{_TOTAL} DESC"] if totals else []
     ordered = f" ORDER BY {', '.join([*first, *order])}" if [*first, *order] else ""
-    most = f" LIMIT {limit + 1 + totals}" if limit is not None else ""
+    most = f" LIMIT {most_rows}" if most_rows is not None else ""
     return f"SELECT * FROM (\n{sql}\n){ordered}{most}"
 
 

@@ -11,12 +11,12 @@ from taximeter_queries.columns import Unit
 from taximeter_queries.errors import UnknownName
 from taximeter_queries.text import literal, quoted
 
-__all__ = ["DIMENSIONS", "PREFIXES", "TIMES", "Dimension", "dimension", "offsets"]
+__all__ = ["ALIASES", "DIMENSIONS", "PREFIXES", "TIMES", "Dimension", "dimension", "offsets"]
 
 _DAY_NANO = 86_400 * 10**9
 
 # Short names, and the columns of the ledger that they stand for.
-_ALIASES = {
+ALIASES = {
     "service": "service_name",
     "version": "service_version",
     "user": "user_id",
@@ -72,7 +72,7 @@ PREFIXES = {"tag.": "tags", "tags.": "tags", "attribute.": "attributes", "attrib
     "resource.": "resource_attributes"
 }
 TOTAL = "total"
-DIMENSIONS = (*_COLUMNS, *_ALIASES, *TIMES, TOTAL)
+DIMENSIONS = (*_COLUMNS, *ALIASES, *TIMES, TOTAL)
 _FLAGS = ("stream", "billable")
 
 
@@ -97,7 +97,7 @@ def dimension(name: str, timezone: ZoneInfo, days: tuple[datetime, datetime] | N
         key = name.removeprefix(prefix)
         if key and key != name:
             return Dimension(name, f"{column}[{literal(key)}]", reported=column != "tags")
-    column = _ALIASES.get(name, name)
+    column = ALIASES.get(name, name)
     if column not in _COLUMNS:
         raise UnknownName("dimension", name, DIMENSIONS, "(or tag.NAME, attribute.KEY, resource.KEY)")
     return Dimension(name, quoted(column), Unit.FLAG if column in _FLAGS else Unit.TEXT)

@@ -9,38 +9,44 @@ from taximeter_queries.lake import Files
 from taximeter_queries.text import literal, quoted
 from taximeter_queries.window import Window
 
-__all__ = ["calls_view", "table_view"]
+__all__ = ["calls_rows", "files_of", "table_rows", "view"]
 
 # Behind a call is the one span or log record that has the same identity.
 _IDENTITY = "journal_id, journal_position, journal_item"
 
 
-def table_view(name: str, files: Files, window: Window) -> str:
-    """SQL that makes a table of the lake a view of its own name."""
-    return f"CREATE TEMP VIEW {name} AS SELECT * FROM {_scan(name, files)}{_where(_within(name, window))}"
+def view(name: str, rows: str) -> str:
+    """SQL that makes rows a view of this name."""
+    return f"CREATE TEMP VIEW {name} AS {rows}"
 
 
-def calls_view(files: Files, window: Window, dimensions: Sequence[Dimension], where: str | None) -> str:
-    """The ledger, likewise. `where` is the user's own condition, on columns, tags and dimensions."""
-    reported = any(one.reported for one in dimensions)
-    source = _scan("calls", files) if not reported else f"({_with_attributes(files, window)})"
+def table_rows(name: str, source: str, window: Window) -> str:
+    """SQL for a table of the lake, from `source`, cut to a window."""
+    return f"SELECT * FROM {source}{_where(_within(name, window))}"
+
+
+def calls_rows(source: str, window: Window, dimensions: Sequence[Dimension], where: str | None, reported: bool) -> str:
+    """SQL for the ledger, likewise. `where` is the user's own condition, on columns, tags and dimensions.
+
+    With `reported` it has `attributes` and `resource_attributes` of what reported the call, and reads much more.
+    """
+    source = f"({_with_attributes(source)})" if reported else source
     added = [f"{one.expression} AS {quoted(one.name)}" for one in dimensions if one.expression != quoted(one.name)]
     inner = f"SELECT {', '.join(['*', *added])} FROM {source}{_where(_within('calls', window))}"
-    condition = f" WHERE (\n{where}\n)" if where else ""
-    return f"CREATE TEMP VIEW calls AS SELECT * FROM ({inner}){condition}"
+    return f"SELECT * FROM ({inner}) WHERE (\n{where}\n)" if where else inner
 
 
-def _with_attributes(files: Files, window: Window) -> str:
-    """Calls with `attributes` and `resource_attributes` of what reported them; reads much more."""
+def _with_attributes(source: str) -> str:
     columns = f"{_IDENTITY}, attributes, resource_attributes"
     return (
-        f"SELECT calls.*, reported.attributes, reported.resource_attributes FROM {_scan('calls', files)} AS calls "
+        f"SELECT calls.*, reported.attributes, reported.resource_attributes FROM {source} AS calls "
         f"LEFT JOIN (SELECT {columns} FROM spans UNION ALL SELECT {columns} FROM logs) AS reported "
         f"USING ({_IDENTITY})"
     )
 
 
-def _scan(name: str, files: Files) -> str:
+def files_of(name: str, files: Files) -> str:
+    """A table's files, as SQL reads them."""
     if not files.paths:
         return f"empty.{name}"
     paths = ", ".join(literal(path) for path in files.paths)

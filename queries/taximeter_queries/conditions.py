@@ -1,0 +1,54 @@
+"""What calls are cut to: conditions in SQL, and the short form that people type first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from taximeter_queries.dimensions import DIMENSIONS, PREFIXES, Dimension
+from taximeter_queries.text import literal
+
+__all__ = ["Condition", "condition"]
+
+_SHORT = re.compile(r"\s*([A-Za-z_][\w./\-]*)\s*(!?=)\s*([^'\"()<>=]*?)\s*")
+_WORDS_OF_SQL = re.compile(r"\b(and|or|not|is|in|like|between|case)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition in SQL."""
+
+    sql: str
+    reported: bool = False
+    """Whether attributes of what reported the call are needed for it."""
+
+
+def condition(text: str, dimension: Callable[[str], Dimension]) -> Condition:
+    """A condition as people say it: SQL, or `NAME=VALUE` and `NAME!=VALUE` with any dimension and without quotes.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> from taximeter_queries.dimensions import dimension
+    >>> known = lambda name: dimension(name, ZoneInfo("UTC"), None)
+    >>> print(condition("model=gpt-5", known).sql)
+    "model" = 'gpt-5'
+    >>> print(condition("tag.team!=search", known).sql)
+    tags['team'] IS DISTINCT FROM 'search'
+    >>> print(condition("user=null", known).sql)
+    "user_id" IS NULL
+    >>> print(condition("cost_usd > 0.01 AND stream", known).sql)
+    cost_usd > 0.01 AND stream
+    """
+    found = _SHORT.fullmatch(text)
+    if not found or not _is_dimension(found[1]) or found[3] in DIMENSIONS or _WORDS_OF_SQL.search(found[3]):
+        return Condition(text)
+    name, sign, value = found.groups()
+    asked = dimension(name)
+    if value.lower() in ("null", ""):
+        return Condition(f"{asked.expression} IS {'NOT ' if sign == '!=' else ''}NULL", asked.reported)
+    compares = "=" if sign == "=" else "IS DISTINCT FROM"
+    return Condition(f"{asked.expression} {compares} {literal(value)}", asked.reported)
+
+
+def _is_dimension(name: str) -> bool:
+    return name in DIMENSIONS or name.startswith(tuple(PREFIXES))
