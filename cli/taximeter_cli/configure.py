@@ -46,6 +46,7 @@ def show(
 @app.command()
 def check(data: OfData = None, config: OfConfig = None, sets: OfSet = None) -> None:
     """Check all settings, and the files that they name. Exit code 2, with each key and reason, if one is wrong."""
+    from taximeter_collector.forward.credentials import CredentialsError, load
     from taximeter_collector.receive.access import AccessError, Tokens, load_identity
     from taximeter_collector.redact import Redaction, RedactionError
 
@@ -54,7 +55,9 @@ def check(data: OfData = None, config: OfConfig = None, sets: OfSet = None) -> N
         load_identity(configuration.config.receive)
         Tokens.load(configuration.config.receive)
         Redaction.of(configuration.config.redact)
-    except (AccessError, RedactionError) as error:
+        for destination in configuration.config.forward.values():
+            load(destination)
+    except (AccessError, CredentialsError, RedactionError) as error:
         raise Mistake(f"taximeter: {error}") from error
     read = ", ".join(sorted(set(configuration.origins.values()))) or "none is given"
     print(f"ok; settings given: {len(configuration.origins)} ({read})")

@@ -76,6 +76,7 @@ class Delivery:
         self._closed = False
         self._too_large = 1 << 62  # bytes of the smallest request that was refused for its size
         self._senders: dict[int, Senders] = {}
+        self._outdated: set[int] = set()
         self._threads = [
             threading.Thread(target=self._work, args=(number,), name=f"sender-{number}", daemon=True)
             for number in range(destination.requests)
@@ -111,7 +112,7 @@ class Delivery:
     def reload(self) -> None:
         """Use other credentials from the next request on."""
         with self._changed:
-            self._senders.clear()
+            self._outdated = set(self._senders)
 
     def close(self) -> None:
         """Give up what is not settled: it is still in the journal."""
@@ -125,6 +126,8 @@ class Delivery:
             sender.abort()
         for thread in self._threads:
             thread.join(2.0)
+        for sender in senders:
+            sender.close()
 
     def _count(self, requests: int, size: int) -> None:
         self._requests += requests
@@ -204,7 +207,11 @@ class Delivery:
         credentials = self._credentials()
         with self._changed:
             senders = self._senders.get(number)
-        if senders is None:
+            is_outdated = number in self._outdated
+            self._outdated.discard(number)
+        if senders and is_outdated:
+            senders.close()
+        if senders is None or is_outdated:
             senders = Senders(self._destination, credentials, self._deadlines)
             with self._changed:
                 self._senders[number] = senders

@@ -43,10 +43,12 @@ class Forwarder:
         self._letters = letters
         self._tally = tally
         self._journal_id = journal_id
+        self._read_to = -1
         self._committed = -1
         self._committed_at = 0.0
         self._looked_at = 0.0
         self._again: set[str] = set()  # names of letters that are under way
+        self._is_closed = False
         self._is_cut_off = False  # between records that were read and requests that were taken on
 
     def run(self, stopped: Callable[[], bool]) -> None:
@@ -74,10 +76,17 @@ class Forwarder:
             self._pass_on(records, is_over)
         if not is_over() and not self._is_cut_off:
             held_from = self._treatment.held_from
+            self._is_closed = True
             for one in self._treatment.close():  # judged before their time, rather than sent twice
                 if not self._offer(_parcel(one), is_over):
                     self._window.began(held_from or 0)  # never to end
                     return
+
+    def close(self) -> None:
+        """Give up what is held back: it is still in the journal."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._treatment.close()
 
     def commit(self) -> None:
         """Let the cursor pass what is done."""
@@ -97,7 +106,8 @@ class Forwarder:
                 self._is_cut_off = True  # the cursor stays before the first of these records, and nothing may follow
                 return
         if records:
-            self._window.read(records[-1].position)
+            self._read_to = records[-1].position
+            self._window.read(self._read_to)
 
     def _take(self, records: Sequence[Record], now: float) -> list[Outgoing]:
         """Treat them; if that fails, one by one, so that the one that fails costs itself."""
@@ -147,7 +157,7 @@ class Forwarder:
         now = time.monotonic()
         if now - self._committed_at >= _COMMIT_S:
             self.commit()
-            self._tally.treated(self._treatment.counts)
+            self._tally.treated(self._treatment.counts, self._treatment.held)
         if now - self._looked_at >= _LETTERS_S:
             self._looked_at = now
             self._send_again()
@@ -173,7 +183,7 @@ class Forwarder:
 
     def _treated_again(self, letter: Letter, payload: bytes) -> list[Parcel]:
         """What never passed the treatment does so now, for nothing leaves without it."""
-        record = Record(-1, time.time_ns(), letter.signal, letter.items, "", payload)
+        record = Record(self._read_to, time.time_ns(), letter.signal, letter.items, "", payload)
         try:
             outgoing = self._treatment.take([record], time.monotonic())
         except Exception:
@@ -182,8 +192,7 @@ class Forwarder:
         self._put_aside()
         self._again.add(letter.name)
         if not outgoing:
-            if (self._treatment.held_from or 0) >= 0:  # not wanted, or put aside anew
-                self._letters.sent(letter)
+            self._letters.sent(letter)  # not wanted, put aside anew, or held back with its trace
             return []
         *others, last = [Parcel(one.signal, one.payload, one.items) for one in outgoing]
         return [*others, Parcel(last.signal, last.payload, last.items, letter=letter)]

@@ -72,7 +72,7 @@ class _Work:
         self._credentials: Credentials = load(self._destination)
         shown = " ".join(dict.fromkeys(place.shown for place in endpoints(self._destination).values()))
         self._tally = Tally(self._config.data, self._name, self._registry, shown)
-        self._treat()
+        self._treat().close()
         if self._destination.enrich:
             self._load_prices()
         self._open_reader().close()  # from now on the journal waits for us
@@ -122,7 +122,8 @@ class _Work:
         finally:
             delivery.close()
             forwarder.commit()
-            self._tally.treated(treatment.counts)
+            forwarder.close()
+            self._tally.treated(treatment.counts, 0)
             source.close()
             self._publish(source)
 

@@ -119,17 +119,16 @@ class Tally:
             self._add(metrics.FORWARD_SKIPPED_RECORDS, records, "skipped_records")
             self._log(logging.WARNING, "skipped what was not sent, as `taximeter forward skip` says", records=records)
 
-    def treated(self, counts: Counter[str]) -> None:
-        """What the treatment has counted so far."""
+    def treated(self, counts: Counter[str], held: int) -> None:
+        """What the treatment has counted so far, and holds back."""
         with self._lock:
+            self._registry.set(metrics.FORWARD_HELD, held, self._name)
             for what, count in counts.items():
                 more = count - self._treated[what]
                 self._treated[what] = count
                 if what.startswith("dropped_"):
                     reason = what.removeprefix("dropped_").replace("_", "-")
                     self._add(metrics.FORWARD_DROPPED_ITEMS, more, f"dropped.{reason}", reason)
-                elif what == "held":
-                    self._registry.set(metrics.FORWARD_HELD, count, self._name)
                 elif what != "sent":
                     self._add(metrics.FORWARD_TREATED_ITEMS, more, what, what.replace("_", "-"))
 
