@@ -150,6 +150,8 @@ class Engine:
         allowed = ", ".join(literal(path) for path in paths)
         self._connection.execute(f"SET allowed_paths = [{allowed}]")
         self._connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
+        # A query is bound several times, and each time looks at the end of every file.
+        self._connection.execute("SET parquet_metadata_cache = true")
         self._connection.execute("SET enable_external_access = false; SET lock_configuration = true")
 
 
