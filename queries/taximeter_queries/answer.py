@@ -70,7 +70,7 @@ class Answer:
         return [dict(zip(self.names, row, strict=True)) for row in self.rows]
 
     def table(self) -> pa.Table:
-        """The rows as an Arrow table."""
-        import pyarrow as pa
+        """The rows as an Arrow table, whose types do not depend on what is in them."""
+        from taximeter_queries.arrow import table
 
-        return pa.table({name: [row[place] for row in self.rows] for place, name in enumerate(self.names)})
+        return table(self.columns, self.rows, self.window)

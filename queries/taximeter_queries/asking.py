@@ -21,7 +21,7 @@ from taximeter_queries.window import Window
 __all__ = ["ask", "ask_sql", "sql_for"]
 
 _TOTAL = "is_total"
-_UNITS = {"BOOLEAN": Unit.FLAG, "DATE": Unit.DAY, "TIMESTAMP WITH TIME ZONE": Unit.TIME}
+_UNITS = {"BOOLEAN": Unit.FLAG, "DATE": Unit.DAY, "TIMESTAMP WITH TIME ZONE": Unit.TIME, "VARCHAR": Unit.TEXT}
 
 
 def ask(
@@ -94,8 +94,14 @@ def ask_sql(
         for name, found in files.items():
             engine.define(view(name, table_rows(name, files_of(name, found), window)))
         table = engine.run(sql.strip().rstrip(";"), progress)
-    columns = (Column(name, _UNITS.get(kind, Unit.VALUE)) for name, kind in zip(table.names, table.types, strict=True))
-    return Answer("sql", tuple(columns), table.rows, window, sql, cut=table.cut)
+    columns = tuple(Column(name, _unit(kind), kind=kind) for name, kind in zip(table.names, table.types, strict=True))
+    return Answer("sql", columns, table.rows, window, sql, cut=table.cut)
+
+
+def _unit(kind: str) -> Unit:
+    """What a column is, by the engine's name for its type."""
+    nested = kind.endswith("]") or kind.startswith(("MAP", "STRUCT", "UNION", "VARIANT"))
+    return Unit.NESTED if nested else _UNITS.get(kind, Unit.VALUE)
 
 
 class _Scope:

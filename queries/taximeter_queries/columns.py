@@ -36,3 +36,5 @@ class Column:
     """As a table shows it, if not the name without its unit."""
     detail: bool = False
     """Left out of a table that is too narrow for everything; machines always get it."""
+    kind: str = ""
+    """Its type as the engine calls it, where nothing else is known of it."""
