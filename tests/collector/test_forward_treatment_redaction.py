@@ -1,4 +1,4 @@
-"""What is forwarded has passed the same rules as what lands: every text of every signal, and nothing else is touched."""
+"""What is forwarded has passed the same rules as what lands: every text of every signal; the rest is not touched."""
 
 from __future__ import annotations
 

@@ -298,5 +298,5 @@ def _identities(table: pa.Table) -> Keys:
 
 
 def _identity(position: npt.NDArray[Any], item: npt.NDArray[Any]) -> Keys:
-    seed = np.full(len(position), np.uint64(1))
+    seed = np.full(len(position), np.uint64(0x9E3779B97F4A7C15))
     return joined(joined(seed, position.astype(np.uint64)), item.astype(np.uint64))

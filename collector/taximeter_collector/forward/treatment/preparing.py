@@ -132,22 +132,29 @@ class Preparing:
 
 
 def _fingerprints(batch: Batch) -> Keys | None:
-    """Of a span its ids, times and size; of a log record all of it, and who sent it. 0 for what has none."""
+    """Of a span its ids, times and size; of a log record all of it; and of both, who sent it. 0 for what has none."""
     columns = batch.columns
     if isinstance(columns, Spans):
         span = SpanLinks.of(*columns.raw_ids).span
         keys = joined(joined(span, columns.start_unix_nano), columns.end_unix_nano)
-        return np.where(span == 0, np.uint64(0), joined(keys, batch.lengths.astype(np.uint64)))
+        keys = joined(joined(keys, batch.lengths.astype(np.uint64)), _senders(batch))
+        return np.where(span == 0, np.uint64(0), keys)
     if isinstance(columns, Logs):
-        found: list[int] = []
-        for request in batch.requests:
-            for resource in request.resources:
-                for scope in resource.scopes:
-                    sender = resource.shared + b"/" + scope.shared
-                    for first, behind in scope.runs:
-                        found += [hash((sender, request.item(number))) for number in range(first, behind)]
-        return np.array(found, np.int64).view(np.uint64)
+        records = [hash(request.item(number)) for request in batch.requests for number in range(len(request))]
+        return joined(np.array(records, np.int64).view(np.uint64), _senders(batch))
     return None
+
+
+def _senders(batch: Batch) -> Keys:
+    """Of each item, its resource and scope."""
+    senders, counts = list[int](), list[int]()
+    for request in batch.requests:
+        for resource in request.resources:
+            shared = resource.shared
+            for scope in resource.scopes:
+                senders.append(hash((shared, scope.shared)))
+                counts.append(sum(behind - first for first, behind in scope.runs))
+    return np.repeat(np.array(senders, np.int64).view(np.uint64), counts)
 
 
 def _calls(prepared: Prepared, enriching: Enriching) -> Calls | None:
