@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import shutil
 import threading
 import time
 
@@ -41,7 +42,7 @@ async def run(config: Config, control: Control) -> None:
     try:
         work = _Work(config, control.name.removeprefix(READER))
         await asyncio.to_thread(work.prepare)
-    except (CredentialsError, JournalError, OverridesError, RedactionError, TreatmentError) as error:
+    except (CredentialsError, JournalError, OSError, OverridesError, RedactionError, TreatmentError) as error:
         raise CannotStart(f"{control.name}: {error}") from error
     control.on_reload = work.reload
     control.ready()
@@ -65,6 +66,7 @@ class _Work:
         self._stopped = threading.Event()
         self._reload = threading.Event()
         self._published_at = 0.0
+        self._scratch = config.data / "forward" / f"{name}.scratch"
         self._book: Book | None = None
 
     def prepare(self) -> None:
@@ -72,6 +74,8 @@ class _Work:
         self._credentials: Credentials = load(self._destination)
         shown = " ".join(dict.fromkeys(place.shown for place in endpoints(self._destination).values()))
         self._tally = Tally(self._config.data, self._name, self._registry, shown)
+        shutil.rmtree(self._scratch, ignore_errors=True)  # of one that was killed
+        self._scratch.mkdir(mode=0o700, parents=True)
         self._treat().close()
         if self._destination.enrich:
             self._load_prices()
@@ -131,8 +135,7 @@ class _Work:
         return JournalReader(self._config.journal.dir, reader(self._name))
 
     def _treat(self) -> Treatment:
-        scratch = self._config.data / "forward" / f"{self._name}.scratch"
-        return Treatment(self._destination, self._config.redact, self._prices, scratch=scratch)
+        return Treatment(self._destination, self._config.redact, self._prices, scratch=self._scratch)
 
     def _prices(self) -> Book:
         return self._book or self._load_prices()
