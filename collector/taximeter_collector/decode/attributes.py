@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from taximeter_collector.decode.arrays import masked
 from taximeter_collector.decode.pairs import read_pairs
+from taximeter_collector.decode.values import Values
 from taximeter_collector.decode.views import repeated
 
 __all__ = ["Attributes", "Index"]
@@ -31,13 +30,12 @@ class Attributes:
     offsets: npt.NDArray[np.int32]  # owners + 1
     keys: list[str]
     codes: npt.NDArray[np.int32]  # which of the keys, for each attribute
-    text: pa.StringArray  # the value as it is shown: text as it is, anything else as JSON
-    ints: pa.Int64Array  # the value where it was sent as an integer
-    doubles: pa.DoubleArray  # the value where it was sent as a double
-    structured: Mask | None  # whether it was sent as a list or as pairs; None if none was
+    values: Values
+    which: npt.NDArray[np.int32]  # which of the values, likewise; some may be nobody's any more
     _owner: npt.NDArray[np.int32] | None = field(default=None, init=False)
     _places: dict[str, Index] | None = field(default=None, init=False)
     _sorted: tuple[Index, Index] | None = field(default=None, init=False)
+    _text: pa.StringArray | None = field(default=None, init=False)
 
     @classmethod
     def of(cls, lists: pa.ListArray) -> Attributes:
@@ -48,17 +46,40 @@ class Attributes:
         flat = flat.slice(0, int(offsets[-1])) if len(flat) != offsets[-1] else flat
         distinct, which = _distinct(flat)
         pairs = read_pairs(distinct)
-        keys, values = pairs.keys.dictionary_encode(), pairs.values
+        keys = pairs.keys.dictionary_encode()
         return cls(
             owners=len(lists),
             offsets=offsets,
             keys=keys.dictionary.to_pylist(),
             codes=keys.indices.to_numpy()[which],
-            text=repeated(values.text, which),
-            ints=values.ints.take(pa.array(which)),
-            doubles=values.doubles.take(pa.array(which)),
-            structured=None if values.structured is None else values.structured[which],
+            values=pairs.values,
+            which=which,
         )
+
+    @property
+    def text(self) -> pa.StringArray:
+        """The value of each as it is shown: text as it is, anything else as JSON."""
+        if self._text is None:
+            self._text = repeated(self.values.text, self.which)
+        return self._text
+
+    @property
+    def ints(self) -> pa.Int64Array:
+        """The value of each where it was sent as an integer."""
+        return self.values.ints.take(pa.array(self.which))
+
+    @property
+    def doubles(self) -> pa.DoubleArray:
+        """The value of each where it was sent as a double."""
+        return self.values.doubles.take(pa.array(self.which))
+
+    @property
+    def structured(self) -> Mask | None:
+        """Whether each was sent as a list or as pairs; None if none was."""
+        if self.values.structured is None:
+            return None
+        found = self.values.structured[self.which]
+        return found if found.any() else None
 
     @property
     def owner(self) -> npt.NDArray[np.int32]:
@@ -95,8 +116,13 @@ class Attributes:
 
     def texts(self, key: str) -> pa.StringArray | None:
         """For each owner, its value; None if nobody has one."""
+        found = self.numbers(key)
+        return None if found is None else self.values.text.take(found)
+
+    def numbers(self, key: str) -> pa.Int32Array | None:
+        """For each owner, which of the values it has, or NULL; None if nobody has one."""
         found = self.first(key)
-        return None if found is None else self.text.take(masked(found, found >= 0))
+        return None if found is None else masked(self.which[found], found >= 0)
 
     def take(self, owners: Index) -> Attributes:
         """Those of some owners."""
@@ -104,30 +130,17 @@ class Attributes:
         offsets = np.zeros(len(owners) + 1, dtype=np.int32)
         np.cumsum(lengths, out=offsets[1:])
         places = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][owners] - offsets[:-1], lengths)
-        wanted = pa.array(places)
-        return self._some(len(owners), offsets, places, lambda column: column.take(wanted))
+        return self._some(len(owners), offsets, places)
 
     def without(self, dropped: Mask) -> Attributes:
         """The same without some attributes, by a mask over all of them."""
         kept = ~dropped
         offsets = np.zeros(self.owners + 1, dtype=np.int32)
         np.cumsum(_sums(kept, self.offsets), out=offsets[1:])
-        wanted = pa.array(kept)
-        return self._some(self.owners, offsets, kept, lambda column: column.filter(wanted))
+        return self._some(self.owners, offsets, kept)
 
-    def _some(
-        self, owners: int, offsets: npt.NDArray[np.int32], which: Index | Mask, pick: Callable[[pa.Array], pa.Array]
-    ) -> Attributes:
-        return Attributes(
-            owners,
-            offsets,
-            self.keys,
-            self.codes[which],
-            pick(self.text),
-            pick(self.ints),
-            pick(self.doubles),
-            None if self.structured is None else self.structured[which],
-        )
+    def _some(self, owners: int, offsets: npt.NDArray[np.int32], places: Index | Mask) -> Attributes:
+        return Attributes(owners, offsets, self.keys, self.codes[places], self.values, self.which[places])
 
     def maps(self, *, repeating: bool = False) -> pa.MapArray:
         """For each owner, its attributes. Of a key that was sent twice, the value that was sent first.
@@ -153,17 +166,15 @@ class Attributes:
         same[ends[(ends > 0) & (ends < len(owners))] - 1] = False  # the first with another key
         return order[1:][same] if same.any() else None
 
-    def with_texts(self, places: Index, texts: pa.StringArray) -> Attributes:
-        """The same with other texts in these places; what had been a number there is none any more."""
-        mask = np.zeros(len(self.codes), dtype=np.bool_)
-        mask[places] = True
-        changed = pa.array(mask)
-        return replace(
-            self,
-            text=pc.replace_with_mask(self.text, changed, texts),
-            ints=pc.if_else(changed, pa.scalar(None, pa.int64()), self.ints),
-            doubles=pc.if_else(changed, pa.scalar(None, pa.float64()), self.doubles),
-        )
+    def with_texts(self, places: Index, texts: pa.StringArray, *, structured: bool = True) -> Attributes:
+        """The same with other texts in these places; what had been a number there is none any more.
+
+        With `structured`, what was sent as a list or as pairs still counts as that.
+        """
+        which = self.which.copy()
+        which[places] = len(self.values.text) + np.arange(len(places))
+        still = self.structured[places] if structured and self.structured is not None else None
+        return replace(self, values=self.values.and_then(Values.of_texts(texts, still)), which=which)
 
 
 def _distinct(pairs: pa.BinaryArray) -> tuple[pa.BinaryArray, npt.NDArray[np.int32]]:

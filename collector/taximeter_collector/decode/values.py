@@ -53,6 +53,23 @@ class Values:
     doubles: pa.DoubleArray  # where it was sent as a double
     structured: Mask | None  # where it was sent as a list or as pairs; None if nowhere
 
+    @classmethod
+    def of_texts(cls, text: pa.StringArray, structured: Mask | None = None) -> Values:
+        """Values that are no numbers."""
+        size = len(text)
+        return cls(text, pa.nulls(size, pa.int64()), pa.nulls(size, pa.float64()), structured)
+
+    def and_then(self, more: Values) -> Values:
+        """These, and more behind them."""
+        text, ints, doubles = (
+            pa.concat_arrays([getattr(self, name), getattr(more, name)]) for name in ("text", "ints", "doubles")
+        )
+        structured = np.concatenate([part._structured() for part in (self, more)])
+        return Values(text, ints, doubles, _if_any(structured))
+
+    def _structured(self) -> Mask:
+        return np.zeros(len(self.text), np.bool_) if self.structured is None else self.structured
+
 
 def read_values(values: pa.BinaryArray) -> Values:
     """AnyValues that are still encoded. ValueError for what is none."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from taximeter_collector.decode.attributes import Attributes, Index
-from taximeter_collector.decode.views import taken
+from taximeter_collector.decode.views import repeated
 from taximeter_collector.lake.schema import CONTENT
 from taximeter_collector.land.rows import named, table_of
 from taximeter_collector.normalise.catalogue import CONTENT_KINDS
@@ -50,7 +50,7 @@ def content_rows(
         return None
     owners = attributes.owner[places]
     keys = named(attributes.codes[places], list(attributes.keys))
-    texts = taken(attributes.text, places)
+    texts = repeated(attributes.values.text, attributes.which[places])
     of_row = owners if of_row is None else of_row[owners]
     return _rows(source, rows, of_row, kinds[places], keys, texts, _pieces(attributes, places, of_row))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from taximeter_collector.decode.attributes import Attributes, Index
@@ -46,10 +45,11 @@ def _joined(own: Attributes, more: Attributes, owner_of: Index) -> Attributes:
     renumbered = np.array([number[key] for key in more.keys], dtype=np.int32)[more.codes]
     offsets = np.zeros(own.owners + 1, dtype=np.int32)
     np.cumsum(np.bincount(owners, minlength=own.owners), out=offsets[1:])
-    wanted = pa.array(order)
-    texts, ints, doubles = (
-        pa.concat_arrays([getattr(own, name), getattr(more, name)]).take(wanted) for name in ("text", "ints", "doubles")
-    )
     return Attributes(
-        own.owners, offsets, keys, np.concatenate([own.codes, renumbered])[order], texts, ints, doubles, None
+        own.owners,
+        offsets,
+        keys,
+        np.concatenate([own.codes, renumbered])[order],
+        own.values.and_then(more.values),
+        np.concatenate([own.which, more.which + len(own.values.text)]).astype(np.int32)[order],
     )

@@ -9,7 +9,6 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-from taximeter_collector.decode.arrays import masked
 from taximeter_collector.decode.attributes import Attributes
 from taximeter_collector.normalise.dialect import COUNTS, NUMBERS, TEXTS, At, Each, Key, Scaled
 
@@ -84,14 +83,12 @@ def _count(key: Key, attributes: Attributes) -> pa.Array:
     if not isinstance(key, str):
         texts = _text(key, attributes)
         return _whole(texts, _parsed(texts, _NUMBER, pa.float64()))
-    places = attributes.first(key)
-    assert places is not None
-    wanted = masked(places, places >= 0)
-    exact = attributes.ints.take(wanted)
+    wanted, values = attributes.numbers(key), attributes.values
+    assert wanted is not None
+    exact = values.ints.take(wanted)
     if exact.null_count == wanted.null_count:
         return exact
-    texts = attributes.text.take(wanted)
-    return pc.coalesce(exact, _whole(texts, attributes.doubles.take(wanted)))
+    return pc.coalesce(exact, _whole(values.text.take(wanted), values.doubles.take(wanted)))
 
 
 def _whole(texts: pa.Array, doubles: pa.Array) -> pa.Array:
@@ -121,12 +118,11 @@ def _numbers(keys: Sequence[Key], attributes: Attributes) -> pa.Array | None:
 def _number(key: Key, attributes: Attributes) -> pa.Array:
     if isinstance(key, At | Each):
         return _parsed(_text(key, attributes), _NUMBER, pa.float64())
-    places = attributes.first(_key(key))
-    assert places is not None
-    wanted = masked(places, places >= 0)
-    numbers = pc.coalesce(attributes.doubles.take(wanted), attributes.ints.take(wanted).cast(pa.float64(), safe=False))
+    wanted, values = attributes.numbers(_key(key)), attributes.values
+    assert wanted is not None
+    numbers = pc.coalesce(values.doubles.take(wanted), values.ints.take(wanted).cast(pa.float64(), safe=False))
     if numbers.null_count > wanted.null_count:
-        numbers = pc.coalesce(numbers, _parsed(attributes.text.take(wanted), _NUMBER, pa.float64()))
+        numbers = pc.coalesce(numbers, _parsed(values.text.take(wanted), _NUMBER, pa.float64()))
     return pc.multiply(numbers, float(key.times)) if isinstance(key, Scaled) else numbers
 
 

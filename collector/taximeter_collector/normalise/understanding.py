@@ -89,10 +89,8 @@ class Understood:
             np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
             keys,
             chosen,
-            attributes.text.take(pa.array(found)),
-            attributes.ints,
-            attributes.doubles,
-            None,
+            attributes.values,
+            attributes.which[found],
         )
         return tagged.maps(repeating=True)
 

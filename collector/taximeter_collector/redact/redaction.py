@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
@@ -93,12 +94,7 @@ class Redaction:
         """What becomes of a column. What is the same is looked at once: most of what attributes say is."""
         encoded = texts.dictionary_encode()
         changes = self._values.changes(encoded.dictionary)
-        which = np.full(len(encoded.dictionary) + 1, -1, dtype=np.int64)  # the last one is that of NULL
-        which[changes.places] = np.arange(len(changes))
-        of_each = which[encoded.indices.fill_null(-1).to_numpy()]
-        places = np.flatnonzero(of_each >= 0)
-        chosen = of_each[places]
-        return Changes(places, changes.texts.take(pa.array(chosen)), changes.kinds[chosen])
+        return _spread(changes, len(encoded.dictionary), encoded.indices.fill_null(-1).to_numpy())
 
     def _count(self, kinds: Kinds) -> None:
         for rule, kind in RULES.items():
@@ -110,7 +106,8 @@ class Redaction:
         if (verdicts == DROP).any():
             attributes = attributes.without(verdicts == DROP)
             verdicts = verdicts[verdicts != DROP]
-        changes = self._changes(_judged(attributes) if self._values.numbers else attributes.text)
+        texts = _judged(attributes) if self._values.numbers else attributes.values.text
+        changes = _spread(self._values.changes(texts), len(texts), attributes.which)
         changes = changes.where(verdicts[changes.places] != KEY)
         self._count(changes.kinds)
         if len(changes):
@@ -131,22 +128,27 @@ class Redaction:
         return replace(attributes, keys=encoded.dictionary.to_pylist(), codes=codes)
 
 
+def _spread(changes: Changes, size: int, which: npt.NDArray[np.integer[Any]]) -> Changes:
+    """From what becomes of so many texts to what becomes of a column, given which of them each is; -1 is NULL."""
+    number = np.full(size + 1, -1, dtype=np.int64)
+    number[changes.places] = np.arange(len(changes))
+    of_each = number[which]
+    places = np.flatnonzero(of_each >= 0)
+    chosen = of_each[places]
+    return Changes(places, changes.texts.take(pa.array(chosen)), changes.kinds[chosen])
+
+
 def _judged(attributes: Attributes) -> pa.StringArray:
-    """The texts, and of large whole numbers that were sent as doubles all their digits instead of an exponent."""
-    numbers = attributes.doubles.fill_null(0).to_numpy(zero_copy_only=False)
+    """The values' texts, and of large whole numbers that were sent as doubles all their digits, not an exponent."""
+    values = attributes.values
+    numbers = values.doubles.fill_null(0).to_numpy(zero_copy_only=False)
     large = (np.abs(numbers) >= _LARGE) & (np.abs(numbers) < _TOO_LARGE)
     large[large] = np.trunc(numbers[large]) == numbers[large]
     if not large.any():
-        return attributes.text
-    return pc.replace_with_mask(
-        attributes.text, pa.array(large), pa.array(numbers[large].astype(np.int64)).cast(pa.string())
-    )
+        return values.text
+    digits = pa.array(numbers[large].astype(np.int64)).cast(pa.string())
+    return pc.replace_with_mask(values.text, pa.array(large), digits)
 
 
 def _without_values(attributes: Attributes, places: Index) -> Attributes:
-    attributes = attributes.with_texts(places, pa.array([REDACTED] * len(places), pa.string()))
-    if attributes.structured is None:
-        return attributes
-    structured = attributes.structured.copy()
-    structured[places] = False
-    return replace(attributes, structured=structured if structured.any() else None)
+    return attributes.with_texts(places, pa.array([REDACTED] * len(places), pa.string()), structured=False)

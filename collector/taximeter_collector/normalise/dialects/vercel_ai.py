@@ -74,10 +74,10 @@ def _matches(texts: pa.Array, pattern: str) -> Mask:
 
 
 def _count(view: View, key: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    places = view.attributes.first(key)
-    if places is None:
+    numbers = view.attributes.numbers(key)
+    if numbers is None:
         return np.full(view.size, -1, dtype=np.int64)
-    found = view.attributes.ints.take(pa.array(places, mask=places < 0))
+    found = view.attributes.values.ints.take(numbers)
     return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False))
 
 
