@@ -9,7 +9,7 @@ from dataclasses import replace
 from taximeter_queries.answer import Answer, Coverage, Unpriced
 from taximeter_queries.columns import Column, Unit
 from taximeter_queries.conditions import condition
-from taximeter_queries.dimensions import ALIASES, TIMES, Dimension, dimension
+from taximeter_queries.dimensions import ALIASES, TIMES, TOTAL, Dimension, dimension
 from taximeter_queries.engine import Engine, Limits, Progress, Table
 from taximeter_queries.errors import BadFilter, QueryError, UnknownName
 from taximeter_queries.lake import TABLES, Files, Lake
@@ -45,7 +45,7 @@ def ask(
     """
     question = report(name)
     window = window or Window()
-    scope = _Scope(lake, question, window, question.by if by is None else by, where)
+    scope = _Scope(lake, question, window, by, where)
     with Engine(scope.paths, window.timezone, limits) as engine:
         scope.define(engine)
         order = _order(_usual_sort(question, scope) if sort is None else sort, scope, question)
@@ -72,7 +72,7 @@ def sql_for(
     """What `ask` would run, whole, as one query over the lake's tables: `ask_sql` runs it, and other engines may."""
     question = report(name)
     window = window or Window()
-    scope = _Scope(lake, question, window, question.by if by is None else by, where)
+    scope = _Scope(lake, question, window, by, where)
     order = _order(_usual_sort(question, scope) if sort is None else sort, scope, question)
     tables = ",\n".join(f"{table} AS ({rows})" for table, rows in scope.tables(lambda table: table))
     return f"WITH {tables}\n{_in_order(_sql(question, scope, asked, False), order, limit, False)}"
@@ -108,7 +108,7 @@ class _Scope:
     """What is read, and what it is grouped by."""
 
     def __init__(
-        self, lake: Lake, question: Report, window: Window, by: Sequence[str], where: str | None = None
+        self, lake: Lake, question: Report, window: Window, by: Sequence[str] | None, where: str | None = None
     ) -> None:
         self.window = window
         self._files: dict[str, Files] = {table: lake.files(table, window) for table in question.reads}
@@ -116,6 +116,7 @@ class _Scope:
         self._days = None if calls.first is None or calls.last is None else (calls.first, calls.last)
         if by and not question.can_group:
             raise UnknownName("dimension", by[0], (), f"({question.name} cannot be grouped)")
+        by = question.by if by is None else by or ((TOTAL,) if question.can_group else ())
         self.by: list[Dimension] = [self._dimension(one) for one in dict.fromkeys(by)]
         self._where = condition(where, self._dimension) if where else None
         self._reported = any(one.reported for one in self.by) or bool(self._where and self._where.reported)
@@ -173,10 +174,16 @@ def _sql(question: Report, scope: _Scope, asked: Mapping[str, str], totals: bool
     if scope.by:
         names = ", ".join(quoted(one.name) for one in scope.by)
         first = quoted(scope.by[0].name)
-        places |= {"by": names, "group": names}
+        places |= {"by": names, "group": names, "dimensions": names, "whole": _whole(question, scope)}
         if totals:
             places |= {"by": f"grouping({first}) AS {_TOTAL}, {names}", "group": f"GROUPING SETS (({names}), ())"}
     return filled(sql_of(question.name), places)
+
+
+def _whole(question: Report, scope: _Scope) -> str:
+    """What a share is a share of: the dimensions without those that tell how a call went."""
+    asked = (one.name for one in scope.by)
+    return ", ".join(quoted(name) for name in asked if ALIASES.get(name, name) not in question.outcomes) or "1"
 
 
 def _usual_sort(question: Report, scope: _Scope) -> list[str]:
@@ -187,14 +194,14 @@ def _usual_sort(question: Report, scope: _Scope) -> list[str]:
 
 def _order(sort: Sequence[str], scope: _Scope, question: Report) -> list[str]:
     known = [*(one.name for one in scope.by), *(column.name for column in question.columns)]
-    order = []
-    for one in sort:
+    order: dict[str, str] = {}
+    # What is equal by what was asked for is in the report's own order: the same question gives the same rows.
+    for one in (*sort, *question.sort, *(one.name for one in scope.by)):
         name = one.removeprefix("-")
         if name not in known:
             raise UnknownName("column to sort by", name, known)
-        order.append(f"{quoted(name)} {'DESC' if one.startswith('-') else 'ASC'} NULLS LAST")
-    # Whatever is equal then has an order of its own: the same question gives the same rows in the same order.
-    return order + [f"{quoted(one.name)} ASC NULLS LAST" for one in scope.by]
+        order.setdefault(name, f"{quoted(name)} {'DESC' if one.startswith('-') else 'ASC'} NULLS LAST")
+    return list(order.values())
 
 
 def _in_order(sql: str, order: Sequence[str], most_rows: int | None, totals: bool) -> str:

@@ -11,7 +11,7 @@ from taximeter_queries.columns import Unit
 from taximeter_queries.errors import UnknownName
 from taximeter_queries.text import literal, quoted
 
-__all__ = ["ALIASES", "DIMENSIONS", "PREFIXES", "TIMES", "Dimension", "dimension", "offsets"]
+__all__ = ["ALIASES", "DIMENSIONS", "PREFIXES", "TIMES", "TOTAL", "Dimension", "dimension", "offsets"]
 
 _DAY_NANO = 86_400 * 10**9
 

@@ -5,6 +5,9 @@ be asked otherwise, the file has a place for it, around what it says by itself:
 
     SELECT /*by*/ model /*.*/, sum(cost_usd) AS cost_usd FROM calls GROUP BY /*by*/ model /*.*/
 
+`by` and `group` are what it is grouped by; with a row for the total, `group` has grouping sets, and `by` says which row
+that is. `dimensions` are the same columns without any of that, for a query inside the query.
+
 It says nothing of windows, time zones and filters: what it reads are views that have them already. It has no order
 either; the rows are put in order by whoever asks.
 """
@@ -67,6 +70,9 @@ class Report:
     """Tables that it reads."""
     asks: Mapping[str, str] | None = None
     """What must be told besides, by name, with a sentence each: the id of a trace, ..."""
+    outcomes: tuple[str, ...] = ()
+    """Dimensions that tell how a call went. The place `/*whole*/` has those that it is grouped by without these: what a
+    share of errors is a share of."""
     totals: bool = False
     """Whether there is a row for everything together."""
     finish: Callable[[Answer], Answer] | None = None
