@@ -30,7 +30,7 @@ def ask(
     *,
     by: Sequence[str] | None = None,
     window: Window | None = None,
-    where: str | None = None,
+    where: str | Sequence[str] | None = None,
     sort: Sequence[str] | None = None,
     limit: int | None = None,
     totals: bool = False,
@@ -41,7 +41,8 @@ def ask(
 ) -> Answer:
     """What a report says. `asked` is what it asks for by itself, such as `trace_id`.
 
-    `totals` and `coverage` are for people, and cost a little; `limit` is for rows.
+    `where` is a condition in SQL or NAME=VALUE; of several, all hold. `totals` and `coverage` are for people, and cost a
+    little; `limit` is for rows.
     """
     question = report(name)
     window = window or Window()
@@ -64,7 +65,7 @@ def sql_for(
     *,
     by: Sequence[str] | None = None,
     window: Window | None = None,
-    where: str | None = None,
+    where: str | Sequence[str] | None = None,
     sort: Sequence[str] | None = None,
     limit: int | None = None,
     **asked: str,
@@ -108,7 +109,12 @@ class _Scope:
     """What is read, and what it is grouped by."""
 
     def __init__(
-        self, lake: Lake, question: Report, window: Window, by: Sequence[str] | None, where: str | None = None
+        self,
+        lake: Lake,
+        question: Report,
+        window: Window,
+        by: Sequence[str] | None,
+        where: str | Sequence[str] | None = None,
     ) -> None:
         self.window = window
         self._files: dict[str, Files] = {table: lake.files(table, window) for table in question.reads}
@@ -118,7 +124,7 @@ class _Scope:
             raise UnknownName("dimension", by[0], (), f"({question.name} cannot be grouped)")
         by = question.by if by is None else by or ((TOTAL,) if question.can_group else ())
         self.by: list[Dimension] = [self._dimension(one) for one in dict.fromkeys(by)]
-        self._where = condition(where, self._dimension) if where else None
+        self._where = condition(where, self._dimension)
         self._reported = any(one.reported for one in self.by) or bool(self._where and self._where.reported)
         if self._reported:
             self._files |= {table: lake.files(table, window) for table in ("spans", "logs")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from taximeter_queries.dimensions import DIMENSIONS, PREFIXES, Dimension
@@ -24,21 +24,34 @@ class Condition:
     """Whether attributes of what reported the call are needed for it."""
 
 
-def condition(text: str, dimension: Callable[[str], Dimension]) -> Condition:
+def condition(where: str | Sequence[str] | None, dimension: Callable[[str], Dimension]) -> Condition | None:
     """A condition as people say it: SQL, or `NAME=VALUE` and `NAME!=VALUE` with any dimension and without quotes.
+    Of several all have to hold.
 
     >>> from zoneinfo import ZoneInfo
     >>> from taximeter_queries.dimensions import dimension
-    >>> known = lambda name: dimension(name, ZoneInfo("UTC"), None)
-    >>> print(condition("model=gpt-5", known).sql)
+    >>> def said(*where: str) -> None:
+    ...     found = condition(where, lambda name: dimension(name, ZoneInfo("UTC"), None))
+    ...     print(found and found.sql)
+    >>> said("model=gpt-5")
     "model" = 'gpt-5'
-    >>> print(condition("tag.team!=search", known).sql)
+    >>> said("tag.team!=search")
     tags['team'] IS DISTINCT FROM 'search'
-    >>> print(condition("user=null", known).sql)
+    >>> said("user=null")
     "user_id" IS NULL
-    >>> print(condition("cost_usd > 0.01 AND stream", known).sql)
+    >>> said("cost_usd > 0.01 AND stream")
     cost_usd > 0.01 AND stream
+    >>> said("service=api", "stream")
+    ("service_name" = 'api') AND (stream)
     """
+    given = [where] if isinstance(where, str) else where or ()
+    read = [_read(text, dimension) for text in given if text.strip()]
+    if len(read) < 2:
+        return read[0] if read else None
+    return Condition(" AND ".join(f"({one.sql})" for one in read), any(one.reported for one in read))
+
+
+def _read(text: str, dimension: Callable[[str], Dimension]) -> Condition:
     found = _SHORT.fullmatch(text)
     if not found or not _is_dimension(found[1]) or found[3] in DIMENSIONS or _WORDS_OF_SQL.search(found[3]):
         return Condition(text)
