@@ -66,7 +66,7 @@ def _part(day: int, begins: float, share: float, count: int, position: int) -> t
     conversations += int(begins * 10) * 10**5
     common = {
         "trace_id": _hexadecimal(traces, 16),
-        "conversation_id": _texts(conversations, "conversation-{}", CHANCE.random(traces) < 0.1),
+        "conversation_id": _texts("conversation", conversations, CHANCE.random(traces) < 0.1),
         "user_id": _words("user", _USERS, conversations % _USERS, CHANCE.random(traces) < 0.15),
         "service_name": _words("service", _SERVICES, conversations % _SERVICES),
         "environment": _words("environment", 3, conversations % 3),
@@ -209,11 +209,8 @@ def _money(values: Any, unknown: np.ndarray) -> pa.Array:
     return pa.Array.from_buffers(MONEY, len(values), [known, pa.py_buffer(halves)])
 
 
-def _words(
-    kind: str, different: int, which: np.ndarray, unknown: np.ndarray | None = None, plain: bool = False
-) -> pa.Array:
-    values = _choice([f"{kind}-{number:02}" for number in range(different)], which, unknown)
-    return values.cast(pa.string()) if plain else values
+def _words(kind: str, different: int, which: np.ndarray, unknown: np.ndarray | None = None) -> pa.Array:
+    return _choice([f"{kind}-{number:02}" for number in range(different)], which, unknown)
 
 
 def _choice(words: Sequence[str], which: np.ndarray, unknown: np.ndarray | None = None) -> pa.Array:
@@ -224,14 +221,9 @@ def _word(word: str, count: int) -> pa.Array:
     return _choice([word], np.zeros(count, np.int32))
 
 
-def _plain(word: str, count: int) -> pa.Array:
-    return pa.repeat(pa.scalar(word), count)
-
-
-def _texts(numbers: np.ndarray, form: str, unknown: np.ndarray) -> pa.Array:
-    before, after = form.split("{}")
-    texts = pa.array(numbers).cast(pa.string())
-    texts = pc.binary_join_element_wise(before, texts, after, "")
+def _texts(kind: str, numbers: np.ndarray, unknown: np.ndarray) -> pa.Array:
+    """For what is different too often to be written as numbers of texts."""
+    texts = pc.binary_join_element_wise(kind, pa.array(numbers).cast(pa.string()), "-")
     return pc.if_else(pa.array(unknown), pa.scalar(None, pa.string()), texts)
 
 

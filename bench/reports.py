@@ -1,8 +1,8 @@
 """What asking costs: every report over a week and over all of a lake of 1 and 10 million calls.
 
-`python bench/reports.py [MILLIONS ...]`; `--folder FOLDER` keeps the lakes for the next time, `--only NAME ...` asks only
-these, `times` compares ways to put calls into days and hours. Asked as the command line asks: totals, coverage and the
-first fifty rows. Each question has a connection of its own; the files are in the page cache.
+`python bench/reports.py [MILLIONS ...]`; `--folder FOLDER` keeps the lakes for the next time, `--only NAME ...` asks
+only these, `times` compares ways to put calls into days and hours. Asked as the command line asks: totals, coverage and
+the first fifty rows. Each question has a connection of its own; the files are in the page cache.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -94,11 +95,14 @@ def tell(folder: Path, millions: Sequence[float], only: Sequence[str]) -> None:
             times = " | ".join(f"{seconds:.2f} s" for seconds in (*week, *all_of_it))
             print(f"| `{title}` | {times} |", flush=True)
     if len(millions) > 1:
-        print(
-            f"\n| CPU over all, {', '.join(f'{size:g}' for size in millions)} million | seconds | times |\n|---|---|---|"
-        )
-    for title, taken in over_all.items() if len(millions) > 1 else ():
-        growth = ", ".join(f"{later / earlier:.1f}" for earlier, later in zip(taken, taken[1:], strict=False))
+        _tell_growth(millions, over_all)
+
+
+def _tell_growth(millions: Sequence[float], over_all: dict[str, list[float]]) -> None:
+    print("\n| CPU over all, " + ", ".join(f"{size:g}" for size in millions) + " million | seconds | times |")
+    print("|---|---|---|")
+    for title, taken in over_all.items():
+        growth = ", ".join(f"{later / earlier:.1f}" for earlier, later in pairwise(taken))
         print(f"| `{title}` | {', '.join(f'{seconds:.2f}' for seconds in taken)} | {growth} |")
 
 
@@ -111,7 +115,8 @@ def times(folder: Path, millions: float) -> None:
     connection.execute(
         "CREATE TABLE calls AS SELECT start_time, start_unix_nano FROM read_parquet($files)", {"files": files.paths}
     )
-    assert files.first and files.last
+    assert files.first is not None
+    assert files.last is not None
     print(f"| {millions:g} million calls | ours | `date_trunc` |\n|---|---|---|")
     for name in TIMES:
         ours = dimension(name, ZoneInfo(ZONE), (files.first, files.last)).expression
@@ -122,13 +127,10 @@ def times(folder: Path, millions: float) -> None:
             taken.append(_measured(lambda sql=sql: connection.execute(sql).fetchall())[1])
         print(f"| {name} | {taken[0]:.2f} s | {taken[1]:.2f} s |")
     night = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-    hours = connection.execute(
-        "SELECT count(DISTINCT date_trunc('hour', began)) FROM (VALUES ($night), ($night + INTERVAL 1 HOUR)) AS two(began)",
-        {"night": night},
-    ).fetchall()
-    print(
-        f"\nTwo moments, an hour apart, when the clocks go back: in {hours[0][0]} hour by `date_trunc`, in 2 by ours."
-    )
+    moments = "(VALUES ($night), ($night + INTERVAL 1 HOUR)) AS two(began)"
+    sql = f"SELECT count(DISTINCT date_trunc('hour', began)) FROM {moments}"
+    ((hours,),) = connection.execute(sql, {"night": night}).fetchall()
+    print(f"\nTwo moments, an hour apart, when the clocks go back: {hours} hour by `date_trunc`, 2 by ours.")
 
 
 def main() -> None:
