@@ -178,9 +178,8 @@ def _tags(count: int) -> pa.Array:
     has = CHANCE.random(count) < 0.33
     ends = pa.array(np.concatenate([[0], np.cumsum(has)]).astype(np.int32))
     tagged = int(has.sum())
-    return pa.MapArray.from_arrays(
-        ends, _plain("team", tagged), _words("team", 9, CHANCE.integers(0, 9, tagged), plain=True)
-    )
+    teams = _words("team", 9, CHANCE.integers(0, 9, tagged)).cast(pa.string())
+    return pa.MapArray.from_arrays(ends, pa.repeat(pa.scalar("team"), tagged), teams)
 
 
 def _attributes(count: int, width: int) -> pa.Array:
