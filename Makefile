@@ -5,7 +5,7 @@ VENV := .venv
 DEMO := .venv-demo
 INSTALL = uv pip install --quiet --constraint requirements.lock
 
-.PHONY: demo test check format bench bench-collector bench-lander survive interop test-lowest clean
+.PHONY: demo test check format bench bench-collector bench-lander bench-forward survive interop test-lowest clean
 
 demo: $(DEMO)/.ready  ## a small app with two SDKs on a loopback provider, its spans printed, and a collector that has them
 	PATH="$(CURDIR)/$(DEMO)/bin:$$PATH" python -m taximeter_cli.demo_collected
@@ -42,14 +42,20 @@ bench-lander: $(VENV)/.ready  ## what landing costs, from the wire to the ledger
 	$(VENV)/bin/python bench/lake.py files
 	$(VENV)/bin/python bench/redaction.py
 
-survive: $(VENV)/.ready  ## kill -9 two hundred times, the lander two hundred more, a full disk, malformed requests
+bench-forward: $(VENV)/.ready  ## what forwarding costs, passed through and priced
+	$(VENV)/bin/python bench/forward.py
+
+survive: $(VENV)/.ready  ## kill -9 of everything, a full disk, malformed requests, destinations that are down
 	$(VENV)/bin/python tests/e2e/kill.py --kills 200
 	$(VENV)/bin/python tests/e2e/kill_lander.py --kills 200
 	$(VENV)/bin/python tests/e2e/full_disk.py
 	$(VENV)/bin/python tests/e2e/malformed.py --requests 100000
+	$(VENV)/bin/python tests/e2e/outage.py
+	$(VENV)/bin/python tests/e2e/outage.py --kill
 
-interop: $(VENV)/.ready  ## a real OpenTelemetry Collector, built with Go, forwarding to ours
+interop: $(VENV)/.ready  ## a real OpenTelemetry Collector in front of ours and behind it, and Phoenix behind it; needs Go
 	$(VENV)/bin/python tests/interop/run.py
+	$(VENV)/bin/python tests/interop/backends.py
 
 test-lowest:  ## the tests of meter, collector and commands on the oldest versions that they allow
 	$(PYTHON) -m venv .venv-lowest
