@@ -50,9 +50,18 @@ def content_rows(
         return None
     owners = attributes.owner[places]
     keys = named(attributes.codes[places], list(attributes.keys))
-    texts = repeated(attributes.values.text, attributes.which[places])
+    texts = _texts(attributes, places)
     of_row = owners if of_row is None else of_row[owners]
     return _rows(source, rows, of_row, kinds[places], keys, texts, _pieces(attributes, places, of_row))
+
+
+def _texts(attributes: Attributes, places: Index) -> pa.Array:
+    """What they say; as numbers of texts if much is said again and again, as instructions and tools are."""
+    used, number = np.unique(attributes.which[places], return_inverse=True)
+    if len(used) > len(places) // 2:
+        return repeated(attributes.values.text, attributes.which[places])
+    distinct = repeated(attributes.values.text, used).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(distinct.indices.take(pa.array(number)), distinct.dictionary)
 
 
 def _pieces(attributes: Attributes, places: Index, of_row: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
