@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-from taximeter_collector.decode import Attributes, Logs, Metrics, Spans, decode_logs, decode_metrics, decode_spans
+from taximeter_collector.decode import Logs, Metrics, Spans, decode_logs, decode_metrics, decode_spans
 from taximeter_collector.forward.treatment.redacting import Redacting
+from taximeter_collector.forward.treatment.swapping import differing_elsewhere, swap
 from taximeter_collector.forward.treatment.tree import ITEMS, RESOURCES, SCOPES
 from taximeter_collector.forward.treatment.truncating import points_in
 from taximeter_collector.forward.treatment.wire import Malformed, Node, Request, read_request
@@ -110,19 +109,22 @@ def _understand(columns: Columns, failed: Mask) -> Understood:
     return understand("metric", columns.name, columns.attributes, columns.sources, failed)
 
 
-def read_batch(signal: Signal, records: Sequence[Record], redacting: Redacting, redaction: Redaction) -> Batch:
-    """ValueError if one of them cannot be read."""
+def read_batch(
+    signal: Signal, records: Sequence[Record], numbers: Iterator[int], redacting: Redacting, redaction: Redaction
+) -> Batch:
+    """ValueError if one of them cannot be read. In the columns, records have these numbers for their positions."""
     requests = [read_request(record.payload) for record in records]
     first = np.concatenate([[0], np.cumsum([len(request) for request in requests])]).astype(np.int64)
+    numbered = [replace(record, position=next(numbers)) for record in records]
     decoded: Columns
     if signal == Signal.TRACES:
-        decoded = decode_spans(records)
+        decoded = decode_spans(numbered)
         columns: Columns = redaction.spans(decoded)
     elif signal == Signal.LOGS:
-        decoded = decode_logs(records)
+        decoded = decode_logs(numbered)
         columns = redaction.logs(decoded)
     else:
-        decoded = decode_metrics(records)
+        decoded = decode_metrics(numbered)
         columns = redaction.metrics(decoded)
     batch = Batch(signal, records, requests, columns, first, _points(signal, requests))
     if len(columns) != int(batch.points.sum()):
@@ -143,11 +145,17 @@ def _points(signal: Signal, requests: Sequence[Request]) -> npt.NDArray[np.int64
 def _redact(batch: Batch, decoded: Columns, redacting: Redacting) -> None:
     """Rewrite what the rules mean: of metrics each is looked at, of the rest those whose columns have changed."""
     changed = np.ones(batch.size, np.bool_)
-    if isinstance(decoded, Spans | Logs):
-        changed = _changed(decoded, batch.columns, redacting)
+    if isinstance(decoded, Spans | Logs) and isinstance(batch.columns, Spans | Logs):
+        elsewhere = differing_elsewhere(decoded, batch.columns, redacting)
         for number, request in enumerate(batch.requests):
             if not _is_plain(batch.signal, request.payload):
-                changed[batch.first[number] : batch.first[number + 1]] = True
+                elsewhere[batch.first[number] : batch.first[number + 1]] = True
+        swapped, rest = swap(
+            batch.signal, batch.content, decoded.attributes, batch.columns.attributes, redacting, elsewhere
+        )
+        batch.contents.update(swapped)
+        batch.redacted += len(swapped)
+        changed = elsewhere | rest
     numbers = np.flatnonzero(changed).tolist()
     before = [batch.content(number) for number in numbers]
     for number, old, new in zip(numbers, before, redacting.messages(ITEMS[batch.signal], before), strict=True):
@@ -176,38 +184,3 @@ def _is_plain(signal: Signal, payload: bytes) -> bool:
     message = _REQUESTS[signal].FromString(payload)
     message.DiscardUnknownFields()
     return bool(message.ByteSize() == len(payload))
-
-
-def _changed(before: Spans | Logs, after: Columns, redacting: Redacting) -> Mask:
-    """The rows in which a text is another, or an attribute is missing."""
-    found = np.zeros(len(before), np.bool_)
-    for name in ("name", "status_message", "trace_state", "event_name", "severity_text", "body"):
-        if hasattr(before, name):
-            found |= _differ(getattr(before, name), getattr(after, name))
-    found |= _owners(before.attributes, after.attributes, redacting)
-    if isinstance(before, Spans) and isinstance(after, Spans):
-        for old, new, name in ((before.events, after.events, "name"), (before.links, after.links, "trace_state")):
-            inner = _differ(getattr(old, name), getattr(new, name)) | _owners(old.attributes, new.attributes, redacting)
-            found[np.repeat(np.arange(len(before)), np.diff(old.offsets))[inner]] = True
-    return found
-
-
-def _differ(before: pa.Array, after: pa.Array) -> Mask:
-    if before is after:
-        return np.zeros(len(before), np.bool_)
-    return np.asarray(pc.fill_null(pc.not_equal(before, after), False))
-
-
-def _owners(before: Attributes, after: Attributes, redacting: Redacting) -> Mask:
-    found = np.zeros(before.owners, np.bool_)
-    if before is after:
-        return found
-    dropped = redacting.dropped(before.keys)[before.codes]
-    if dropped.any():
-        found[before.owner[dropped]] = True
-        before = before.without(dropped)
-    differ = _differ(before.text, after.text)
-    if before.keys is not after.keys:
-        differ |= np.array(before.keys, object)[before.codes] != np.array(after.keys, object)[after.codes]
-    found[before.owner[differ]] = True
-    return found

@@ -76,11 +76,14 @@ class Enriching:
         self._scratch = scratch
         self._sent = Remembered(_SENT_BITS)
         self._pending: list[Keys] = []
-        self.superseded = 0
+        self.superseded = self.unsettled = 0
+        """Of what was settled last: views that are no longer what was sent of them; calls that nobody settled."""
+        self._register: Register | None = None
         self._open()
 
     def _open(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="bill-", dir=self._scratch)
+        """With nothing remembered."""
+        self._folder = tempfile.TemporaryDirectory(prefix="bill-", dir=self._scratch, ignore_cleanup_errors=True)
         self._register = Register.open(Path(self._folder.name) / "register", lambda since: [])
         self._calls = 0
 
@@ -100,7 +103,7 @@ class Enriching:
         table = pa.table({})
         if tables:
             table = priced(pa.concat_tables(tables, promote_options="permissive"), self._book()).combine_chunks()
-        verdict = self._register.settle(table, links)
+        verdict = self._settled(table, links)
         self._calls += table.num_rows
         self.superseded = len(verdict.superseded)
         if not tables:
@@ -113,20 +116,43 @@ class Enriching:
             self._write(calls, view.slice(at, len(calls.rows)))
             at += len(calls.rows)
 
+    def _settled(self, table: pa.Table, links: SpanLinks) -> Settled:
+        """What the register says. On a disk that takes nothing there is none, and then each call is by itself."""
+        self.unsettled = 0
+        try:
+            if self._register is None:
+                self._open()
+            if self._register is not None:
+                return self._register.settle(table, links)
+        except OSError:
+            self._give_up()
+        self.unsettled = table.num_rows
+        return _each_by_itself(table)
+
     def commit(self) -> None:
         """Remember what was settled."""
-        self._register.commit()
         for keys in self._pending:
             self._sent.add(keys)
         self._pending = []
-        if self._calls > _MOST_CALLS:
-            self._folder.cleanup()
-            self._open()
+        if self._register is None:
+            return
+        try:
+            self._register.commit()
+            if self._calls > _MOST_CALLS:
+                self._folder.cleanup()
+                self._open()
+        except OSError:
+            self._give_up()
 
     def abandon(self) -> None:
         """Forget what was settled since: none of it goes out."""
-        self._register.abandon()
+        if self._register is not None:
+            self._register.abandon()
         self._pending = []
+
+    def _give_up(self) -> None:
+        self._register = None
+        self._folder.cleanup()
 
     def close(self) -> None:
         """Remove what is on disk."""
@@ -289,6 +315,14 @@ class _Priced:
             else:
                 found.append("")
         return found
+
+
+def _each_by_itself(table: pa.Table) -> Settled:
+    """Billed is what its dialect does not say otherwise of."""
+    size = table.num_rows
+    verdict = table["verdict"].combine_chunks().cast(pa.string()) if size else pa.nulls(0, pa.string())
+    nobody = pa.nulls(size, pa.string())
+    return Settled(verdict.is_null(), verdict.dictionary_encode(), nobody, pa.array(np.zeros(size, np.int32)), [])
 
 
 def _identities(table: pa.Table) -> Keys:

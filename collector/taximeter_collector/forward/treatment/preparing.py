@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +70,7 @@ class Preparing:
         self._enriching = Enriching(NAMES[config.names], book, scratch) if config.enrich else None
         self._seen = Remembered(_SEEN_BITS)
         self._new: list[Keys] = []
+        self._numbers = itertools.count(1)
         self.does_nothing = not (config.enrich or self._selecting or self._samples or config.keep or rules)
 
     def run(self, records: Sequence[Record]) -> tuple[list[Prepared], Counter[str]]:
@@ -77,7 +79,7 @@ class Preparing:
         self._new = []
         try:
             prepared = [
-                self._selected(read_batch(signal, own, self._redacting, self._redaction), counts)
+                self._selected(read_batch(signal, own, self._numbers, self._redacting, self._redaction), counts)
                 for signal in Signal
                 if (own := [record for record in records if record.signal == signal])
             ]
@@ -126,6 +128,7 @@ class Preparing:
             return
         enriching.settle([calls for _, calls in several], SpanLinks.join(links))
         counts["superseded"] += enriching.superseded
+        counts["unsettled"] += enriching.unsettled
         for one, calls in several:
             counts["enriched"] += len(calls.rows)
             _put(one, calls, enriching)

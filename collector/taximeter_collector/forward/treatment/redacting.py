@@ -43,6 +43,14 @@ class _Found:
 
     texts: dict[str, list[Leaf]] = field(default_factory=dict)
     numbers: dict[str, list[Leaf]] = field(default_factory=dict)
+    doubles: list[tuple[Leaf, float]] = field(default_factory=list)
+    """To be written as texts, all at once."""
+
+    def write(self) -> None:
+        """Doubles as they are shown."""
+        texts = texts_of_doubles(pa.array([number for _, number in self.doubles], pa.float64())).to_pylist()
+        for (leaf, _), text in zip(self.doubles, texts, strict=True):
+            self.add(leaf, text)
 
     def add(self, leaf: Leaf, text: str, *, number: bool = False) -> None:
         (self.numbers if number else self.texts).setdefault(text, []).append(leaf)
@@ -82,6 +90,7 @@ class Redacting:
         found = _Found()
         for tree in trees:
             self._look(tree, found, nested=False)
+        found.write()
         _replace(found.texts, self._changes(self._values, found.texts))
         if self._values.numbers:
             _replace(found.numbers, self._changes(self._numbers, found.numbers))
@@ -165,7 +174,10 @@ def _look_at(leaf: Leaf, found: _Found, *, judged: bool) -> None:
     if leaf.kind == "double":
         number: float = unpack("<d", leaf.content)[0]
         whole = judged and _LARGE <= abs(number) < _TOO_LARGE and number == math.trunc(number)
-        found.add(leaf, str(int(number)) if whole else texts_of_doubles(pa.array([number]))[0].as_py())
+        if whole:
+            found.add(leaf, str(int(number)))
+        else:
+            found.doubles.append((leaf, number))
     elif leaf.kind == "int":
         found.add(leaf, str(_signed(leaf.content)))
     elif leaf.kind == "bool":
@@ -183,7 +195,7 @@ def _look_inside(leaf: Leaf, found: _Found) -> None:
         if math.isfinite(number):
             found.add(leaf, json.dumps(number), number=True)
         else:
-            found.add(leaf, texts_of_doubles(pa.array([number]))[0].as_py())
+            found.doubles.append((leaf, number))
     elif leaf.kind != "bool":
         found.add(leaf, _text(leaf))
 

@@ -52,7 +52,8 @@ class Treatment:
         """Spans, log records and data points by what became of them: `sent`, `set_aside`; `dropped_signal`,
         `dropped_service`, `dropped_attribute`, `dropped_not_genai`, `dropped_sampled`, `dropped_duplicate`. Of those,
         `enriched`, `redacted`, `truncated`, `late` (came after their trace was judged). And `evicted`: traces that were
-        judged before their time; `superseded`: views that were sent before it was known that they are not the best."""
+        judged before their time; `superseded`: views that were sent before it was known that they are not the best;
+        `unsettled`: calls that were sent without a look at others, because `scratch` could not be written."""
         self.set_aside: list[SetAside] = []
         """What was set aside since it was last drained."""
         self._writing = Writing(config, self.counts, self.set_aside.append)
@@ -61,8 +62,8 @@ class Treatment:
     def take(self, records: Sequence[Record], now: float) -> list[Outgoing]:
         """What may go now, in order. Never raises because of what is in a record.
 
-        Positions go up from call to call: to go back in the journal takes a new treatment, for this one remembers what
-        it has sent and would drop it. `now` is of any steady clock. OSError if `scratch` cannot be written.
+        To go back in the journal takes a new treatment: this one remembers what it has given out, and would drop it as
+        sent again. `now` is of any steady clock.
         """
         found: list[Outgoing] = []
         for some in _at_once(self._of_wanted_signals(records)):
@@ -132,8 +133,6 @@ class Treatment:
         """A batch that cannot be read is halved until the record is found that it is because of."""
         try:
             prepared, counts = self._preparing.run(records)
-        except OSError:
-            raise
         except Exception as error:  # whatever it is, its neighbours are not to blame
             if len(records) == 1:
                 self._put_aside(records[0], error)
