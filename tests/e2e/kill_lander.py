@@ -43,6 +43,8 @@ _SETTINGS = (
     "lake.upkeep_interval=1s",
     "lake.grace=1s",
 )
+# Of a client between its requests. A lander that is dead half of the time would be left behind without it.
+_PAUSE_S = 0.04
 _WAYS = {"lander": 4, "keeper": 1, "collector": 5}  # and how often, of ten
 # Dollars for a million tokens: input, output, cache read, cache write.
 _PRICES = {
@@ -151,6 +153,7 @@ class _Clients:
                     self._deliver(sender, request)
                 with self._lock:
                     self.acknowledged |= {call.span_id for call in calls}
+                time.sleep(random.uniform(0, 2 * _PAUSE_S))
 
     def _deliver(self, sender: HttpSender, request: bytes) -> None:
         """However often that takes: some of it may have been journaled each time."""
