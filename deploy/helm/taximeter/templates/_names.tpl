@@ -1,0 +1,21 @@
+{{- define "taximeter.name" -}}
+{{- contains .Chart.Name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) | trunc 52 | trimSuffix "-" -}}
+{{- end }}
+
+{{- define "taximeter.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "taximeter.labels" -}}
+{{ include "taximeter.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "taximeter.access" -}}
+{{- if not (or .Values.access.tokensSecret .Values.access.allowUnauthenticated (and .Values.access.tlsSecret .Values.access.clientCertificates)) }}
+{{- fail "say who may send: access.tokensSecret, access.tlsSecret with access.clientCertificates, or access.allowUnauthenticated" }}
+{{- end }}
+{{- end }}
