@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -76,8 +77,10 @@ class Engine:
         self._spill.cleanup()
 
     def define(self, view: str) -> None:
-        """Run SQL that makes a view."""
+        """Run SQL that makes a view, and does nothing else, whatever somebody's condition in it says."""
         try:
+            if len(duckdb.extract_statements(view)) != 1:
+                raise NotAllowed("expected one condition, got several statements")
             self._connection.execute(view)
         except duckdb.Error as error:
             raise _mistake(error) from error
@@ -95,17 +98,15 @@ class Engine:
 
     def run(self, sql: str, progress: Progress | None = None) -> Table:
         """All rows of one query, or as many as the limits allow. Ctrl-C ends it."""
-        with _Watch(self._connection, self._limits.time_s, progress) as watch:
-            try:
-                return self._fetch(sql)
-            except duckdb.InterruptException as error:
-                if watch.out_of_time:
-                    raise TooMuch(f"the query took longer than {self._limits.time_s:g} s and was ended") from error
-                raise KeyboardInterrupt from error
-            except duckdb.OutOfMemoryException as error:
-                raise TooMuch(f"the query needs more memory than {self._limits.memory}") from error
-            except duckdb.Error as error:
-                raise _mistake(error) from error
+        watched = _Watched(self._connection, lambda: self._fetch(sql))
+        try:
+            return watched.result(self._limits.time_s, progress)
+        except duckdb.InterruptException as error:
+            raise TooMuch(f"the query took longer than {self._limits.time_s:g} s and was ended") from error
+        except duckdb.OutOfMemoryException as error:
+            raise TooMuch(f"the query needs more memory than {self._limits.memory}") from error
+        except duckdb.Error as error:
+            raise _mistake(error) from error
 
     def explain(self, sql: str) -> str:
         """How a query would be run."""
@@ -155,37 +156,54 @@ class Engine:
         self._connection.execute("SET enable_external_access = false; SET lock_configuration = true")
 
 
-class _Watch:
-    """Looks after a query while it runs: tells how far it is, and ends it when its time is over."""
+class _Watched:
+    """A query in a thread of its own. Who waits for it tells how far it is, and ends it when its time is over.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, time_s: float | None, progress: Progress | None) -> None:
+    In the waiting thread itself, the engine would look for Ctrl-C only as long as nobody asks it how far it is.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, fetch: Callable[[], Table]) -> None:
         self._connection = connection
-        self._left_s = time_s
-        self._progress = progress
+        self._fetch = fetch
+        self._table: Table | None = None
+        self._error: BaseException | None = None
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True) if time_s or progress else None
-        self.out_of_time = False
 
-    def __enter__(self) -> Self:
-        if self._thread:
-            self._thread.start()
-        return self
+    def result(self, time_s: float | None, progress: Progress | None) -> Table:
+        """What it gives, or the error that it ends with: InterruptException if its time was over."""
+        thread = threading.Thread(target=self._run, daemon=True)
+        thread.start()
+        try:
+            self._wait(time_s, progress)
+        except BaseException:
+            self._interrupt()
+            raise
+        if self._error:
+            raise self._error
+        assert self._table
+        return self._table
 
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        if self._thread:
-            self._thread.join()
+    def _run(self) -> None:
+        try:
+            self._table = self._fetch()
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._done.set()
 
-    def _look(self) -> None:
-        waited_s = 0.0
+    def _wait(self, time_s: float | None, progress: Progress | None) -> None:
+        ends = None if time_s is None else time.monotonic() + time_s
         while not self._done.wait(_TELL_EVERY_S):
-            waited_s += _TELL_EVERY_S
-            if self._progress:
-                self._progress(self._connection.query_progress() / 100)
-            if self._left_s is not None and waited_s >= self._left_s:
-                self.out_of_time = True
-                self._connection.interrupt()
+            if progress:
+                progress(self._connection.query_progress() / 100)
+            if ends is not None and time.monotonic() >= ends:
+                self._interrupt()
                 return
+
+    def _interrupt(self) -> None:
+        """As often as it takes: between two of its statements, nothing is there to be interrupted."""
+        while not self._done.wait(_TELL_EVERY_S):
+            self._connection.interrupt()
 
 
 def _without_moments(sql: str, names: Sequence[str], types: Sequence[str]) -> str:
