@@ -1,0 +1,122 @@
+"""From options to an answer: which lake, which window, which rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from taximeter_cli.options import Mistake, settings
+from taximeter_cli.reporting.options import Asked
+
+if TYPE_CHECKING:
+    from taximeter_queries import Answer, Lake, Limits, Window
+    from taximeter_queries.engine import Progress
+
+__all__ = ["answer_of", "limits_of", "most_rows", "open_lake", "sql_of", "told", "why_nothing", "window_of"]
+
+ROWS_OF_TABLES = 50
+NO_ANSWER = 1
+"""The exit code where there is nothing to answer from, or it took too much."""
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What keeps a question from being answered becomes a sentence, and an exit code: 2 if it was asked wrongly."""
+    from taximeter_queries.errors import NoLake, NotFound, QueryError, TooMuch
+
+    try:
+        yield
+    except (NoLake, NotFound, TooMuch) as error:
+        raise Mistake(f"taximeter: {error}", NO_ANSWER) from error
+    except QueryError as error:
+        raise Mistake(f"taximeter: {error}") from error
+
+
+def open_lake(asked: Asked) -> Lake:
+    """The lake that is meant. The collector's settings are asked only if it was not named."""
+    from taximeter_queries import Lake
+
+    return Lake(asked.lake or settings(asked.config, None, data=asked.data).config.lake.dir)
+
+
+def window_of(asked: Asked) -> Window:
+    """From when to when; `--last` ends now, each time that it is asked."""
+    from taximeter_queries import Window
+
+    return Window.of(asked.since, asked.until, asked.last, asked.timezone)
+
+
+def most_rows(asked: Asked) -> int | None:
+    """How many rows; None is all."""
+    if asked.limit is None:
+        return ROWS_OF_TABLES if asked.is_for_people else None
+    return asked.limit or None
+
+
+def limits_of(asked: Asked) -> Limits:
+    """What the question may take."""
+    from taximeter_queries import Limits
+
+    return Limits(time_s=asked.timeout)
+
+
+def answer_of(name: str, asked: Asked, progress: Progress | None, coverage: bool = False, **asks: str) -> Answer:
+    """What a report says."""
+    from taximeter_queries import ask
+
+    with told():
+        return ask(
+            open_lake(asked),
+            name,
+            by=_names(asked.by),
+            window=window_of(asked),
+            where=asked.where,
+            sort=_names(asked.sort),
+            limit=most_rows(asked),
+            totals=asked.is_for_people,
+            coverage=asked.is_for_people or coverage,
+            limits=limits_of(asked),
+            progress=progress,
+            **asks,
+        )
+
+
+def sql_of(name: str, asked: Asked, **asks: str) -> str:
+    """What would be run."""
+    from taximeter_queries.asking import sql_for
+
+    with told():
+        return sql_for(
+            open_lake(asked),
+            name,
+            by=_names(asked.by),
+            window=window_of(asked),
+            where=asked.where,
+            sort=_names(asked.sort),
+            limit=most_rows(asked),
+            **asks,
+        )
+
+
+def why_nothing(asked: Asked, answer: Answer) -> str:
+    """What somebody who gets no rows should know."""
+    lake = open_lake(asked)
+    calls = lake.files("calls")
+    if calls.first is None or calls.last is None:
+        return (
+            f"nothing has landed in {lake.folder} yet; `taximeter collect` lands what is sent to it, and "
+            "`taximeter journal ls` tells what was received"
+        )
+    last = calls.last - timedelta(days=1)
+    condition = "".join(f", where {one}" for one in asked.where or ())
+    return (
+        f"nothing in {answer.window}{condition}; the lake has calls from {calls.first:%Y-%m-%d} to {last:%Y-%m-%d}, UTC"
+    )
+
+
+def _names(given: Sequence[str] | None) -> list[str] | None:
+    """`a,b` and `a` `b` are the same."""
+    names = [name.strip() for one in given or () for name in one.split(",") if name.strip()]
+    return names or None

@@ -1,0 +1,58 @@
+"""Limits that hold where the engine's own do not: a single function may run for minutes, and take what it likes."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from taximeter_cli.options import Mistake
+
+__all__ = ["guarded"]
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(i?)B", re.IGNORECASE)
+_PATIENCE_S = 3.0
+"""How long the engine may take to end what was interrupted."""
+_BESIDES_BYTES = 2**30
+"""What the process needs besides the engine, and the engine besides what it counts."""
+
+
+@contextmanager
+def guarded(memory: str, time_s: float) -> Iterator[None]:
+    """End the process if a query takes much more than it may, and does not hear that its time is over."""
+    _limit_memory(_bytes(memory))
+    last = threading.Timer(time_s + _PATIENCE_S, _end, (time_s,))
+    last.daemon = True
+    last.start()
+    try:
+        yield
+    except MemoryError as error:
+        raise Mistake(f"taximeter: the query needs more memory than {memory}", 1) from error
+    finally:
+        last.cancel()
+
+
+def _bytes(size: str) -> int:
+    found = _SIZE.fullmatch(size.strip())
+    if not found:
+        raise Mistake(f"taximeter: --memory {size}: expected a size such as 500MB or 2GiB")
+    number, letter, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(letter.upper() or " "))
+
+
+def _limit_memory(most: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = most + _BESIDES_BYTES
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard < 0 else min(wanted, hard), hard))
+
+
+def _end(time_s: float) -> None:
+    print(f"taximeter: the query took longer than {time_s:g} s and was ended", file=sys.stderr, flush=True)
+    os._exit(1)
