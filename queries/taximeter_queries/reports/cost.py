@@ -22,6 +22,7 @@ REPORT = Report(
         Column("cache_write_tokens", Unit.TOKENS, "Of the input: written to a cache.", "cache write", detail=True),
         Column("reasoning_tokens", Unit.TOKENS, "Of the output: reasoning.", "reasoning", detail=True),
         Column("cost_usd", Unit.USD, "What the priced calls cost; NULL if none is.", "cost"),
+        Column("cost_per_call_usd", Unit.USD, "What a priced call costs on average.", "per call"),
         Column("input_cost_usd", Unit.USD, "Of it: input outside caches.", "input", detail=True),
         Column("output_cost_usd", Unit.USD, "Of it: output.", "output", detail=True),
         Column("cache_read_cost_usd", Unit.USD, "Of it: reading from caches.", "cache read", detail=True),

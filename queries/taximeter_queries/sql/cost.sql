@@ -9,6 +9,7 @@ SELECT
     sum(cache_write_tokens) AS cache_write_tokens,
     sum(reasoning_tokens) AS reasoning_tokens,
     sum(cost_usd) AS cost_usd,
+    CAST(CAST(sum(cost_usd) AS DOUBLE) / nullif(count(cost_usd), 0) AS DECIMAL(38, 12)) AS cost_per_call_usd,
     sum(input_cost_usd) AS input_cost_usd,
     sum(output_cost_usd) AS output_cost_usd,
     sum(cache_read_cost_usd) AS cache_read_cost_usd,

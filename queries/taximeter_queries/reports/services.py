@@ -1,0 +1,30 @@
+"""Which services call models."""
+
+from __future__ import annotations
+
+from taximeter_queries.columns import Column, Unit
+from taximeter_queries.report import Report
+
+__all__ = ["REPORT"]
+
+REPORT = Report(
+    name="services",
+    sentence="Which services call models: how much, at what cost, how fast, and with what luck.",
+    by=("service_name",),
+    sort=("-cost_usd", "-calls"),
+    totals=True,
+    columns=(
+        Column("calls", Unit.COUNT, "Calls that count: each once, whoever told of it."),
+        Column("priced_calls", Unit.COUNT, "Of these: whose cost is known.", "priced"),
+        Column("models", Unit.COUNT, "Models that it calls."),
+        Column("users", Unit.COUNT, "Users that it calls them for."),
+        Column("input_tokens", Unit.TOKENS, "All that went in.", "input"),
+        Column("output_tokens", Unit.TOKENS, "All that came out.", "output"),
+        Column("cost_usd", Unit.USD, "What the priced calls cost; NULL if none is.", "cost"),
+        Column("errors", Unit.COUNT, "Failures, each once, as `errors` counts them; most are not among the calls."),
+        Column("error_share", Unit.SHARE, "Failures by calls and failures, 0 to 1.", "rate", detail=True),
+        Column("p50_duration_ms", Unit.MS, "How long half of the answered calls took at most.", "p50"),
+        Column("first_time", Unit.TIME, "When the first call began.", "first", detail=True),
+        Column("last_time", Unit.TIME, "When the last call began.", "last"),
+    ),
+)
