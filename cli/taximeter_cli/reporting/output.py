@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import sys
@@ -43,7 +44,7 @@ def tell(asked: Asked, ask: Ask, check: Callable[[Answer], None] | None = None) 
 
 def tell_text(asked: Asked, text: str) -> None:
     """Text as it is, into a file or onto stdout."""
-    _put(asked.output, text.encode())
+    _put_text(asked.output, text)
 
 
 @contextmanager
@@ -73,16 +74,21 @@ def _refuse(asked: Asked) -> None:
 
 def _show(asked: Asked, answer: Answer) -> None:
     if asked.chart and asked.chart != IN_TERMINAL:
-        from taximeter_cli.reporting import charts
+        from taximeter_cli.reporting.charts import save
 
         with written(asked.chart) as new:
-            charts.save(answer, new)
+            save(answer, new)
         if asked.form is None and asked.output is None:
             return
     if asked.is_for_people:
-        _put(asked.output, _for_people(asked, answer).encode())
+        _put_text(asked.output, _for_people(asked, answer))
     else:
         _put(asked.output, lambda file: _for_machines(asked.format, answer, file))
+
+
+def _put_text(path: Path | None, text: str) -> None:
+    encoding = (sys.stdout.encoding if path is None else None) or "utf-8"
+    _put(path, text.encode(encoding, "replace"))
 
 
 def _put(path: Path | None, content: bytes | Callable[[IO[bytes]], None]) -> None:
@@ -108,10 +114,10 @@ def _for_machines(form: Format, answer: Answer, file: IO[bytes]) -> None:
 
 
 def _for_people(asked: Asked, answer: Answer) -> str:
-    from taximeter_cli.reporting import tables
-
     if asked.format is Format.markdown:
-        return tables.markdown(answer).rstrip("\n") + "\n"
+        from taximeter_cli.reporting.tables import markdown
+
+        return markdown(answer).rstrip("\n") + "\n"
     console = _console(asked)
     with console.capture() as captured:
         _draw(asked, answer, console)
@@ -122,13 +128,13 @@ def _for_people(asked: Asked, answer: Answer) -> str:
 
 def _draw(asked: Asked, answer: Answer, console: Console) -> None:
     if asked.chart:
-        from taximeter_cli.reporting import charts
+        from taximeter_cli.reporting.charts import draw
 
-        charts.draw(answer, console)
+        draw(answer, console)
     else:
-        from taximeter_cli.reporting import tables
+        from taximeter_cli.reporting.tables import render
 
-        console.print(tables.render(answer, console.width))
+        console.print(render(answer, console.width))
 
 
 def _console(asked: Asked) -> Console:
@@ -137,6 +143,7 @@ def _console(asked: Asked) -> Console:
     options: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
     if asked.output is None and sys.stdout.isatty():
         return Console(**options)
+    options["file"] = sys.stdout if asked.output is None else io.StringIO()
     # Nothing has to fit, unless somebody says so; colours are for terminals.
     width = os.environ.get("COLUMNS", "")
     return Console(

@@ -1,0 +1,26 @@
+"""All reports, as `taximeter --help` lists them without importing any. A test holds them to the reports themselves."""
+
+from __future__ import annotations
+
+__all__ = ["SENTENCES"]
+
+SENTENCES = {
+    "cost": "What calls cost.",
+    "tokens": "Which tokens went in and came out, and what caching saved.",
+    "latency": "How long answers took: percentiles, time to the first token, tokens per second.",
+    "errors": "What went wrong: how often, of which type, and what failed and repeated calls cost.",
+    "top": "What costs most: models, users, conversations, or whatever else calls can be grouped by.",
+    "models": "How models are used: how much, at what cost, by how many, since when.",
+    "services": "Which services call models: how much, at what cost, how fast, and with what luck.",
+    "users": "Who calls models: how much, at what cost, and with what luck.",
+    "conversations": "Conversations.",
+    "conversation": "One conversation.",
+    "sessions": "Sessions.",
+    "traces": "Traces that have calls, and what these cost; the most expensive first.",
+    "trace": "One trace.",
+    "calls": "Calls one by one, the newest first: every view of them, also those that do not count.",
+    "compare": "Compare.",
+    "coverage": "What is priced, unpriced, inconsistent or not billed, and why.",
+    "sql": "Answer a query of your own over the lake's tables, and nothing but those: no other files, no network.",
+    "schema": "List the lake's tables, the columns of one, or the dimensions that --by knows.",
+}
