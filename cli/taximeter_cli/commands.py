@@ -12,6 +12,7 @@ import typer
 from taximeter_cli.loading import Commands, Later
 from taximeter_cli.main import version
 from taximeter_cli.options import Mistake
+from taximeter_cli.reporting.sentences import SENTENCES
 
 __all__ = ["COMMANDS", "app", "run"]
 
@@ -34,14 +35,7 @@ COMMANDS = (
         "Backends that get what is received: how far they are, and what they refused.",
         _COLLECTING,
     ),
-    *(
-        Later(name, f"reporting.commands:{name}", sentence, _REPORTS)
-        for name, sentence in {
-            "cost": "What calls cost.",
-            "sql": "Answer a query of your own over the lake's tables, and nothing but those: no other files, no network.",
-            "schema": "List the lake's tables, the columns of one, or the dimensions that --by knows.",
-        }.items()
-    ),
+    *(Later(name, f"reporting.commands:{name}", sentence, _REPORTS) for name, sentence in SENTENCES.items()),
     Later("journal", "journal:app", "Look into what was received, also while a collector runs.", _LOOKING),
     Later("lake", "lake:app", "Look into the lake, and tidy it; also while a collector runs.", _LOOKING),
     Later("prices", "prices:app", "Look into the price book: what a model costs, and who says so.", _LOOKING),
