@@ -100,7 +100,7 @@ class Holding:
         """No journal position before this one is waited with."""
         return next((trace.first for trace in self._traces.values()), None)
 
-    def node(self, level: int, beside: list[bytes]) -> Node:
+    def node(self, level: int, beside: Sequence[bytes]) -> Node:
         """A resource or a scope, the same object for all that say the same."""
         key = level, b"".join(beside)
         found = self._nodes.get(key)

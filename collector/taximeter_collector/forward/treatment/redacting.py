@@ -33,8 +33,8 @@ _LARGE, _TOO_LARGE = 10.0**12, 10.0**18  # whole doubles whose digits are looked
 _VALUE_TAG, _TEXT_TAG = 0x12, 0x0A
 _REDACTED_TEXT = bytes((_TEXT_TAG, len(REDACTED))) + REDACTED.encode()
 _REDACTED_VALUE = bytes((_VALUE_TAG, len(_REDACTED_TEXT))) + _REDACTED_TEXT
-_MOST_REMEMBERED = 4096
-_MOST_REMEMBERED_BYTES = 1 << 16
+_MOST_REMEMBERED = 1024
+_MOST_REMEMBERED_BYTES = 1 << 14
 
 
 @dataclass(slots=True)

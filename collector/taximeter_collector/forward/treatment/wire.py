@@ -6,7 +6,7 @@ a tag, a length, and its content. What stands beside them is kept as it is, know
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 __all__ = [
@@ -65,6 +65,12 @@ def sized(tag: int, content: bytes) -> bytes:
 
 def read_varint(data: bytes, at: int, end: int) -> tuple[int, int]:
     """A number, and where it ends."""
+    if at + 1 < end:  # nearly all have a byte or two
+        byte, more = data[at], data[at + 1]
+        if byte < 0x80:
+            return byte, at + 1
+        if more < 0x80:
+            return byte & 0x7F | more << 7, at + 2
     number = shift = 0
     for place in range(at, min(end, at + _LARGEST_VARINT_BYTES)):
         byte = data[place]
@@ -114,11 +120,13 @@ class Node:
     begin: int
     end: int
     """The whole field, with its tag."""
-    beside: list[bytes] = field(default_factory=list)
+    beside: Sequence[bytes] = ()
     """Other fields than the parts; one more than there are runs."""
-    runs: list[tuple[int, int]] = field(default_factory=list)
+    runs: Sequence[tuple[int, int]] = ()
     """Parts that stand side by side, by their numbers: of scopes in the resource, of items in the request."""
-    scopes: list[Node] = field(default_factory=list)
+    scopes: Sequence[Node] = ()
+    content: int = 0
+    """Where its fields begin."""
 
     @property
     def shared(self) -> bytes:
@@ -131,9 +139,9 @@ class Request:
     """An export request. Items are numbered through all of it."""
 
     payload: bytes
-    resources: list[Node] = field(default_factory=list)
-    beside: list[bytes] = field(default_factory=list)
-    runs: list[tuple[int, int]] = field(default_factory=list)
+    resources: Sequence[Node] = ()
+    beside: Sequence[bytes] = ()
+    runs: Sequence[tuple[int, int]] = ()
     begins: list[int] = field(default_factory=list)
     contents: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
@@ -149,74 +157,77 @@ class Request:
 def read_request(payload: bytes) -> Request:
     """Where everything is. Malformed for what is no request."""
     request = Request(payload)
-    request.resources, request.beside, request.runs = _parts(payload, 0, len(payload), _RESOURCES)
-    for resource in request.resources:
-        content = _content(payload, resource)
-        resource.scopes, resource.beside, resource.runs = _parts(payload, content, resource.end, _SCOPES)
-        for scope in resource.scopes:
-            _read_items(request, scope)
+    end = len(payload)
+    try:
+        request.resources, request.beside, request.runs = _parts(payload, 0, end, _RESOURCES)
+        for resource in request.resources:
+            resource.scopes, resource.beside, resource.runs = _parts(payload, resource.content, resource.end, _SCOPES)
+            for scope in resource.scopes:
+                _read_items(request, scope)
+    except IndexError:
+        raise Malformed("a field that is longer than what it is in") from None
     return request
-
-
-def _content(data: bytes, node: Node) -> int:
-    _, at = read_varint(data, node.begin, node.end)
-    return read_varint(data, at, node.end)[1]
 
 
 def _parts(data: bytes, at: int, end: int, wanted: int) -> tuple[list[Node], list[bytes], list[tuple[int, int]]]:
     """The parts of a message, what stands beside them, and which of them stand side by side."""
-    nodes: list[Node] = []
-    beside, runs, since = [], [], at
-    in_run = False
-    for tag, begin, _, behind in fields_of(data, at, end):
-        if tag == wanted:
-            if not in_run:
-                beside.append(data[since:begin])
-                runs.append((len(nodes), len(nodes)))
-                in_run = True
-            nodes.append(Node(begin, behind))
-            runs[-1] = runs[-1][0], len(nodes)
-            since = behind
-        else:
-            in_run = False
+    nodes, beside, runs, since = list[Node](), list[bytes](), list[tuple[int, int]](), at
+    while at < end:
+        if data[at] != wanted:
+            tag, content = read_varint(data, at, end)
+            _, at = _passed(data, content, end, tag)
+            continue
+        beside.append(data[since:at])
+        first = len(nodes)
+        while at < end and data[at] == wanted:
+            begin, size = at, data[at + 1]
+            if size < 0x80:
+                at += 2
+            else:
+                size, at = read_varint(data, at + 1, end)
+            nodes.append(Node(begin, at + size, content=at))
+            at += size
+            if at > end:
+                raise Malformed("a field that is longer than what it is in")
+        runs.append((first, len(nodes)))
+        since = at
     beside.append(data[since:end])
     return nodes, beside, runs
 
 
 def _read_items(request: Request, scope: Node) -> None:
     data, end = request.payload, scope.end
-    at = since = _content(data, scope)
+    at = since = scope.content
+    beside, runs = list[bytes](), list[tuple[int, int]]()
     while at < end:
         if data[at] == _ITEMS:
             first = len(request.begins)
-            scope.beside.append(data[since:at])
+            beside.append(data[since:at])
             at = since = _read_run(request, at, end)
-            scope.runs.append((first, len(request.begins)))
+            runs.append((first, len(request.begins)))
         else:
             tag, content = read_varint(data, at, end)
             _, at = _passed(data, content, end, tag)
-    scope.beside.append(data[since:end])
+    beside.append(data[since:end])
+    scope.beside, scope.runs = beside, runs
 
 
 def _read_run(request: Request, at: int, end: int) -> int:
     """Items side by side: nearly all of a request is in this loop."""
     data, begins, contents, ends = request.payload, request.begins, request.contents, request.ends
-    try:
-        while at < end and data[at] == _ITEMS:
-            begins.append(at)
-            size = data[at + 1]
-            if size < 0x80:
-                at += 2
-            elif data[at + 2] < 0x80:
-                size = size & 0x7F | data[at + 2] << 7
-                at += 3
-            else:
-                size, at = read_varint(data, at + 1, end)
-            contents.append(at)
-            at += size
-            ends.append(at)
-    except IndexError:
-        raise Malformed("a field that is longer than what it is in") from None
+    while at < end and data[at] == _ITEMS:
+        begins.append(at)
+        size = data[at + 1]
+        if size < 0x80:
+            at += 2
+        elif data[at + 2] < 0x80:
+            size = size & 0x7F | data[at + 2] << 7
+            at += 3
+        else:
+            size, at = read_varint(data, at + 1, end)
+        contents.append(at)
+        at += size
+        ends.append(at)
     if at > end:
         raise Malformed("a field that is longer than what it is in")
     return at

@@ -53,18 +53,26 @@ class Writing:
         for item, of in zip(batch.contents, _requests_of(prepared, list(batch.contents)), strict=True):
             changed[of].append(item)
         is_whole = bool(prepared.kept.all())
+        is_plain = is_whole and batch.signal != Signal.METRICS
         for number, record in enumerate(batch.records):
             items = self._fields(prepared, number, changed.get(number, ()), is_whole=is_whole)
             request = batch.requests[number]
+            if not len(request):
+                continue
             body = request.payload if items is None and not batch.reshaped[number] else whole(request, items)
-            if not len(request) or body is None:
+            if body is None:
                 continue
             if len(body) > self._most_bytes:
                 yield from self.in_parts(record, request, items)
             else:
-                first, behind = int(batch.first[number]), int(batch.first[number + 1])
-                count = int(batch.points[first:behind][prepared.kept[first:behind]].sum())
+                count = len(request) if is_plain else self._kept(prepared, number)
                 yield Outgoing(batch.signal, body, count, record.position, record.position)
+
+    def _kept(self, prepared: Prepared, number: int) -> int:
+        """How many rows of a request are kept."""
+        batch = prepared.batch
+        some = slice(int(batch.first[number]), int(batch.first[number + 1]))
+        return int(batch.points[some][prepared.kept[some]].sum())
 
     def _fields(self, prepared: Prepared, number: int, changed: list[int] | tuple[()], *, is_whole: bool) -> Fields:
         """The items of a request as they are written; None if all of them are as they were sent."""
