@@ -122,4 +122,5 @@ class Index:
         for run in self._runs:
             for start in range(0, len(run), _MOST_IN_MEMORY):
                 known.add(run.keys[start : start + _MOST_IN_MEMORY])
+                run.let_go()
         return known

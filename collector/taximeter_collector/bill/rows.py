@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from taximeter_collector.bill.mapping import Mapped
 from taximeter_collector.bill.sets import distinct
 
 __all__ = ["AGAIN", "VIEW", "Rows"]
@@ -44,7 +45,7 @@ class Rows:
         self._name = name
         self._kind = kind
         self._per_file = per_file
-        self._files: dict[int, Table] = {}
+        self._files: dict[int, Mapped] = {}
         self._pending: list[Table] = []
         self.committed = count
         self.checksum = 0
@@ -92,6 +93,11 @@ class Rows:
     def abandon(self) -> None:
         self._pending = []
 
+    def let_go(self) -> None:
+        """Keep nothing in memory of what is on the disk."""
+        for mapped in self._files.values():
+            mapped.let_go()
+
     def parts(self) -> list[Table]:
         """All rows, a file at a time."""
         count = -(-self.committed // self._per_file)
@@ -103,6 +109,7 @@ class Rows:
         whole = 0
         for part in self.parts():
             whole ^= _checksum(part)
+            self.let_go()
         self.checksum = whole
         return whole
 
@@ -121,11 +128,11 @@ class Rows:
 
     def _mapped(self, file: int) -> Table:
         if file not in self._files:
-            mapped = np.memmap(self._path(file), np.uint8, "r").view(np.ndarray)
-            if len(mapped) != self._per_file * self._kind.itemsize:
-                raise ValueError(f"{self._path(file)}: {len(mapped)} bytes")
-            self._files[file] = mapped.view(self._kind)
-        return self._files[file]
+            mapped = Mapped(self._path(file), self._kind)
+            if len(mapped.rows) != self._per_file:
+                raise ValueError(f"{self._path(file)}: {len(mapped.rows)} rows")
+            self._files[file] = mapped
+        return self._files[file].rows
 
     def _path(self, file: int) -> Path:
         return self._folder / f"{self._name}-{file:06}"

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taximeter_collector.bill.fingerprints import Keys
+from taximeter_collector.bill.mapping import Mapped
 
 __all__ = ["Run", "merged", "read_run", "write_merged"]
 
@@ -25,10 +26,11 @@ Rows = npt.NDArray[np.int64]
 class Run:
     """Keys in ascending order; of equal keys, what came first is first."""
 
-    def __init__(self, keys: Keys, values: Keys, path: Path | None = None) -> None:
+    def __init__(self, keys: Keys, values: Keys, path: Path | None = None, mapped: Mapped | None = None) -> None:
         self.keys = keys
         self.values = values
         self.path = path
+        self._mapped = mapped
         self._places: Rows | None = None
         if len(keys) >= _LARGE:
             bits = (len(keys) // _KEYS_PER_PLACE).bit_length()
@@ -44,6 +46,20 @@ class Run:
         """From entries in any order, among which no key that is there twice cares for its order."""
         order = np.argsort(keys)
         return cls(keys[order], values[order])
+
+    def let_go(self) -> None:
+        """Keep nothing in memory of what is on the disk."""
+        if self._mapped:
+            self._mapped.let_go()
+
+    def verified(self) -> int:
+        """The checksum of what is there."""
+        found = 0
+        for start in range(0, len(self), _MERGED_AT_ONCE):
+            part = slice(start, start + _MERGED_AT_ONCE)
+            found ^= _checksum(self.keys[part]) ^ _checksum(self.values[part])
+            self.let_go()
+        return found
 
     def find(self, keys: Keys, limit: int | None) -> tuple[Rows, Rows]:
         """For ascending keys, each entry (at most `limit` for a key): which key, and the entry's place."""
@@ -108,18 +124,23 @@ def write_merged(runs: Sequence[Run], path: Path) -> tuple[Run, int]:
             for offset, part in ((done, keys), (total + done, values)):
                 file.seek(offset * 8)
                 file.write(part.data)
-                checksum ^= int(np.bitwise_xor.reduce(part)) if len(part) else 0
+                checksum ^= _checksum(part)
             done += len(keys)
-    run, _ = read_run(path, total)
-    return run, checksum
+            for run in runs:
+                run.let_go()
+    return read_run(path, total), checksum
 
 
-def read_run(path: Path, entries: int) -> tuple[Run, int]:
-    """A run from its file, and its checksum. ValueError if the file is not as long as it should be."""
+def read_run(path: Path, entries: int) -> Run:
+    """A run from its file. ValueError if that is not as long as it should be."""
     if path.stat().st_size != entries * 16:
         raise ValueError(f"{path}: {path.stat().st_size} bytes, not {entries * 16}")
-    whole = np.memmap(path, np.uint64, "r").view(np.ndarray)
-    return Run(whole[:entries], whole[entries:], path), int(np.bitwise_xor.reduce(whole))
+    mapped = Mapped(path, np.uint64)
+    return Run(mapped.rows[:entries], mapped.rows[entries:], path, mapped)
+
+
+def _checksum(words: Keys) -> int:
+    return int(np.bitwise_xor.reduce(words)) if len(words) else 0
 
 
 def _pieces(runs: Sequence[Run], total: int) -> Iterator[tuple[Keys, Keys]]:

@@ -164,6 +164,10 @@ class Store:
         self.index.commit()
         if self.index.is_full:
             self.spill()
+        self.views.let_go()
+        self.again.let_go()
+        for run in self.index.disk:
+            run.let_go()
 
     def spill(self) -> None:
         """Bring what is in memory to disk, and begin anew."""
@@ -203,8 +207,8 @@ class Store:
     def _runs(self, state: Mapping[str, Any], checksums: dict[str, int]) -> list[Run]:
         runs = []
         for name, entries, checksum in state["runs"]:
-            run, found = read_run(self.folder / name, entries)
-            if found != checksum:
+            run = read_run(self.folder / name, entries)
+            if run.verified() != checksum:
                 raise Damaged(f"{name} does not have its checksum")
             runs.append(run)
             checksums[name] = checksum
