@@ -10,6 +10,8 @@ import pytest
 from taximeter import dialects
 from taximeter.instrumentor import TaximeterInstrumentor
 from taximeter_collector.configuration import keys
+from taximeter_collector.forward.presets import preset, presets
+from taximeter_collector.forward.sections import destination_keys
 from taximeter_collector.telemetry import metrics
 
 from tests.collector.corpus.overview import written
@@ -51,6 +53,25 @@ def test_every_setting_of_the_collector_is_documented_as_it_is() -> None:
         assert sentence == key.setting.sentence
         if name != "data":  # differs from platform to platform
             assert default == f"`{json.dumps(key.setting.kind.write(key.setting.read(key.setting.default)))}`"
+
+
+def test_every_setting_of_a_destination_is_documented_as_it_is() -> None:
+    text = (ROOT / "docs/configuration.md").read_text()
+    rows = re.findall(r"^\| `forward\.NAME\.([a-z_]+)` \| (.+?) \| (.+) \|$", text, re.MULTILINE)
+    assert rows == [
+        (ending, f"`{json.dumps(setting.kind.write(setting.read(setting.default)))}`", setting.sentence)
+        for ending, (_, setting) in destination_keys().items()
+    ]
+
+
+def test_every_preset_is_documented_as_it_is() -> None:
+    rows = re.findall(
+        r"^\| `([a-z-]+)` \| (.+?) \| (.+?) \| (.+?) \|$", (ROOT / "docs/forwarding.md").read_text(), re.MULTILINE
+    )
+    assert [row[0] for row in rows] == list(presets())
+    for name, title, endpoint, key in rows:
+        known = preset(name)
+        assert (title, endpoint, key) == (known.title, f"`{known.settings['endpoint']}`", known.key or "none")
 
 
 def test_every_metric_of_the_collector_is_documented_as_it_is() -> None:

@@ -2,8 +2,9 @@
 
 One Taximeter receives and forwards, over HTTP and over gRPC, to two others. While the middle third of the spans is
 sent, both are killed, without a word; then they come back. With --kill the forwarders are killed, too, again and
-again, all the while. At the end every span must be in the journal of each destination. How many are there twice is
-counted: those whose requests were under way, or taken since the cursor was last moved, when something was killed.
+again, as long as spans are sent. At the end every span must be in the journal of each destination. How many are there
+twice is counted: those whose requests were under way, or taken since the cursor was last moved, when a process was
+killed.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ __all__ = ["Report", "run"]
 
 _SPANS_A_REQUEST = 500
 _WAYS = ("http", "grpc")
+_LIVES_S = 2.0
 
 
 @dataclass
@@ -119,7 +121,7 @@ class _Watch:
     """Looks at the forwarders' memory, and kills them at moments that nobody chose, if that is wanted."""
 
     def __init__(self, front: Collector, report: Report, *, kills: bool) -> None:
-        self._front, self._report, self._kills = front, report, kills
+        self._front, self._report, self.kills = front, report, kills
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._go)
         self._thread.start()
@@ -129,16 +131,17 @@ class _Watch:
         self._thread.join()
 
     def _go(self) -> None:
-        while not self._stopping.wait(random.uniform(0.2, 1.2)):
+        while not self._stopping.wait(random.uniform(0.2, 1.5)):
             for way in _WAYS:
                 for process in self._front.workers(f"forward-{way}"):
                     with suppress(psutil.Error):
                         self._report.peak_bytes = max(self._report.peak_bytes, process.memory_info().rss)
-            victims = self._front.workers(f"forward-{random.choice(_WAYS)}") if self._kills else []
+            victims = self._front.workers(f"forward-{random.choice(_WAYS)}") if self.kills else []
             for victim in victims:
                 with suppress(psutil.Error):
-                    victim.kill()
-                    self._report.kills += 1
+                    if time.time() - victim.create_time() > _LIVES_S:  # it has to begin with something
+                        victim.kill()
+                        self._report.kills += 1
 
 
 def run(folder: Path, count: int, *, kills: bool = False, enrich: bool = False, progress: bool = False) -> Report:
@@ -149,37 +152,46 @@ def run(folder: Path, count: int, *, kills: bool = False, enrich: bool = False, 
         f"forward.{way}.{one}" for way in _WAYS for one in (f"enrich={str(enrich).lower()}", "longest_pause=2s")
     ]
     more = [part for one in settings for part in ("--set", one)]
-    front = Collector(folder / "front", *destinations.flags(), *more).listening()
-    watch = _Watch(front, report, kills=kills)
+    front = Collector(folder / "front", *destinations.flags(), *more)
+    try:
+        sent = _work(front.listening(), destinations, count, report, kills, progress)
+        front.stop()
+        report.sent = len(sent)
+        for way in _WAYS:
+            report.arrived[way] = _audit(front, destinations.running[way], way, sent)
+    finally:
+        for collector in (front, *destinations.running.values()):
+            collector.stop()
+            collector.kill()
+    report.took_s = time.monotonic() - began
+    return report
+
+
+def _work(
+    front: Collector, destinations: _Destinations, count: int, report: Report, kills: bool, progress: bool
+) -> set[bytes]:
+    """A third while all is well, a third while nobody is there, a third when they are back; what was sent."""
     sent: set[bytes] = set()
+    watch = _Watch(front, report, kills=kills)
     try:
         with HttpSender(front.http) as sender:
             _send(sender, count // 3, sent, progress)
             destinations.kill()
             down_at = time.monotonic()
             _send(sender, count // 3, sent, progress)
-            until(
-                lambda: all(_metric(front, "failed_attempts_total", way) for way in _WAYS) or kills,
-                "nobody misses them",
-            )
+            until(lambda: kills or all(_failed(front, way) for way in _WAYS), "nobody misses them")
             report.backlog_records = max(_unread(front, way) for way in _WAYS)
             destinations.start()
             back_at = time.monotonic()
             report.down_s = back_at - down_at
             _send(sender, count - 2 * (count // 3), sent, progress)
+        until(lambda: report.kills >= kills, "nobody is killed", 60)
+        watch.kills = False
         until(lambda: not any(_unread(front, way) for way in _WAYS), "not all is delivered", 1800)
         report.caught_up_s = time.monotonic() - back_at
     finally:
         watch.stop()
-        front.stop()
-    report.sent = len(sent)
-    for way in _WAYS:
-        report.arrived[way] = _audit(front, destinations.running[way], way, sent)
-    for collector in (front, *destinations.running.values()):
-        collector.stop()
-        collector.kill()
-    report.took_s = time.monotonic() - began
-    return report
+    return sent
 
 
 def _send(sender: HttpSender, count: int, sent: set[bytes], progress: bool) -> None:
@@ -204,8 +216,8 @@ def _unread(front: Collector, way: str) -> int:
     return int(front.metric("taximeter_journal_reader_unread_records", reader=f"forward-{way}"))
 
 
-def _metric(front: Collector, name: str, way: str) -> float:
-    return front.metric(f"taximeter_forward_{name}", destination=way)
+def _failed(front: Collector, way: str) -> float:
+    return front.metric("taximeter_forward_failed_attempts_total", destination=way)
 
 
 def _audit(front: Collector, destination: Collector, way: str, sent: set[bytes]) -> Arrived:
