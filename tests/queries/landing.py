@@ -35,7 +35,7 @@ def landed(
     whole = {name: [_whole(name, row, at) for at, row in enumerate(rows)] for name, rows in given.items()}
     last = max((row["journal_position"] for rows in whole.values() for row in rows), default=-1)
     lake = WritableLake.open(LakeConfig(dir=folder, grace_s=0.0), "j")
-    step = last // commits + 1
+    step = max(1, last // commits + 1)
     for first in range(0, last + 1, step):
         for name, rows in whole.items():
             some = [row for row in rows if first <= row["journal_position"] < first + step]
