@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,27 @@ def test_what_is_written_has_passed_redaction() -> None:
     own = treatment(names="phoenix", redact={"patterns": ("re:4o-mini",)})
     [item] = items_of(own.take([record("traces", spans(span(1)))], 0.0))[Signal.TRACES]
     assert "4o-mini" not in str(item)
+
+
+def test_without_a_disk_for_the_bill_calls_are_priced_each_by_itself_and_that_is_counted(tmp_path: Path) -> None:
+    """Nothing is lost, and when there is a disk again, all is as before."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    own = Treatment(TreatmentConfig(), RedactConfig(), lambda: BOOK, scratch=scratch)
+    shutil.rmtree(scratch)
+    scratch.touch()
+    for at in range(1, 4):
+        [sent] = own.take([record("traces", spans(span(2 * at), span(2 * at + 1, parent=2 * at)), at)], 0.0)
+        said = [attributes_of(item) for item in items_of([sent])[Signal.TRACES]]
+        assert [one["taximeter.cost_usd"] for one in said] == pytest.approx([COST, COST])
+        assert [one["taximeter.billable"] for one in said] == [at > 1, True]
+    assert own.counts["unsettled"] == 4
+    scratch.unlink()
+    scratch.mkdir()
+    [sent] = own.take([record("traces", spans(span(8), span(9, parent=8)), 4)], 0.0)
+    assert [attributes_of(item)["taximeter.billable"] for item in items_of([sent])[Signal.TRACES]] == [False, True]
+    own.close()
+    assert not list(scratch.iterdir())
 
 
 def test_names_that_nobody_knows_are_refused() -> None:

@@ -118,6 +118,14 @@ def test_a_share_of_all_traces_is_whole_traces_and_the_same_ones_in_every_sample
     assert {attributes_of(item).get(PROBABILITY) for item in found[Signal.LOGS] if not item.trace_id} == {None}
 
 
+def test_honeycomb_is_told_for_how_many_an_item_stands() -> None:
+    own = treatment(enrich=False, sample=0.1, names="honeycomb")
+    several = [in_trace(trace(at), at + 1) for at in range(100)]
+    found = items_of(own.take([record("traces", spans(*several))], 0.0))[Signal.TRACES]
+    assert found
+    assert {attributes_of(item)["SampleRate"] for item in found} == {10}
+
+
 def test_randomness_that_a_trace_state_tells_goes_before_that_of_the_trace_id() -> None:
     none, all_ = "0" * 32, "0" * 18 + "f" * 14
     several = [

@@ -6,33 +6,37 @@ from collections import Counter
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from google.protobuf.message import Message
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from taximeter_collector.forward.treatment import Outgoing, Treatment, TreatmentConfig
 from taximeter_collector.forward.treatment.attributes import Doubles, Ints, Texts, encoded
-from taximeter_collector.forward.treatment.packing import in_parts, whole
+from taximeter_collector.forward.treatment.packing import in_parts, item_field, whole
+from taximeter_collector.forward.treatment.truncating import cut
 from taximeter_collector.forward.treatment.wire import Malformed, fields_of, read_request, sized, varint
 from taximeter_collector.journal import Record, Signal
 from taximeter_collector.price import Book
 from taximeter_collector.redact import RedactConfig
 
-from tests.collector.decoding import any_shape, requests
+from tests.collector.decoding import requests
 from tests.collector.landing import BOOK, record
 from tests.collector.test_redact import SIGNALS
 
 signals = pytest.mark.parametrize("signal", SIGNALS)
 randoms = st.randoms(use_true_random=True)
+some_shapes = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 UNKNOWN = bytes.fromhex("ca3e03616263d03e07")  # field 1001 with a text, field 1002 with a number
 
 
-def treatment(**settings: Any) -> Treatment:
-    redact = RedactConfig(**settings.pop("redact", {}))
+def treatment(**given: Any) -> Treatment:
+    redact = RedactConfig(**given.pop("redact", {}))
     book: Book = BOOK
-    return Treatment(TreatmentConfig(**settings), redact, lambda: book)
+    return Treatment(TreatmentConfig(**given), redact, lambda: book)
 
 
 def odd(random: Random, message: Message, *, longer: float = 0.2) -> bytes:
@@ -78,7 +82,7 @@ def _long(random: Random, size: int, longer: float) -> bytes:
 
 
 @signals
-@any_shape
+@some_shapes
 @given(randoms)
 def test_a_request_is_written_again_as_it_was(signal: str, random: Random) -> None:
     """Unknown fields, and any order; lengths that were longer than they need to be mean the same afterwards."""
@@ -93,7 +97,7 @@ def test_a_request_is_written_again_as_it_was(signal: str, random: Random) -> No
 
 
 @signals
-@any_shape
+@some_shapes
 @given(randoms)
 def test_cutting_up_loses_nothing_and_nothing_is_over_the_limit(signal: str, random: Random) -> None:
     """Each item is there once, as it was, in its resource and scope; and each part is a request."""
@@ -130,17 +134,17 @@ def _items(payload: bytes) -> Counter[Any]:
 
 
 @signals
-@any_shape
+@some_shapes
 @given(randoms)
 def test_any_bytes_are_taken_or_set_aside_and_never_raise(signal: str, random: Random) -> None:
     """Damaged requests among good ones: the good ones go."""
     good = [message.SerializeToString() for message in requests(random, SIGNALS[signal][1]) or []]
     damaged = [_damaged(random, payload) for payload in [*good, b"", random.randbytes(50)]]
-    for settings in ({}, {"enrich": False}, {"genai_only": True, "redact": {"patterns": ("email",)}}):
-        own = treatment(**settings)
+    for given_settings in ({}, {"enrich": False}, {"genai_only": True, "redact": {"patterns": ("email",)}}):
+        own = treatment(**given_settings)
         sent = own.take(_records(signal, [*damaged, *good]), 0.0)
         for one in sent:
-            if settings != {"enrich": False}:
+            if given_settings != {"enrich": False}:
                 SIGNALS[signal][1].FromString(one.payload)
         assert all(aside.reason for aside in own.drain_set_aside())
         assert not own.drain_set_aside()
@@ -251,6 +255,44 @@ def test_a_large_span_is_set_aside_if_that_is_wanted_or_if_there_is_nothing_to_c
     assert own.counts["set_aside"] == 1
 
 
+@some_shapes
+@given(randoms)
+def test_what_is_cut_fits_and_has_lost_nothing_but_the_ends_of_long_texts(random: Random) -> None:
+    """Texts are cut to one length, between characters; whatever is shorter than that is as it was."""
+    span = Span(name="n" * random.randrange(50), trace_id=b"t" * 16)
+    for key in range(random.randrange(1, 12)):
+        value = span.attributes.add(key=f"key-{key}").value
+        text = random.choice(["x", "é", "𝄞"]) * int(random.paretovariate(0.6))
+        if random.random() < 0.3:
+            value.array_value.values.add().string_value = text[:50_000]
+        else:
+            value.string_value = text[:50_000]
+    most_bytes = random.choice([2000, 5000, 20_000])
+    before = span.SerializeToString()
+    if len(before) <= most_bytes:
+        return
+    after = cut(Signal.TRACES, before, most_bytes)
+    assert after is not None
+    assert len(item_field(after)) <= most_bytes
+    found = Span.FromString(after)
+    missing = found.attributes.pop()
+    assert missing.key == "taximeter.truncated_bytes"
+    assert len(found.attributes) == len(span.attributes)
+    lost = 0
+    for old, new in zip(map(_text, span.attributes), map(_text, found.attributes), strict=True):
+        if old != new:
+            kept, _, told = new.rpartition("… [")
+            assert old.startswith(kept)
+            assert len(old.encode()) - len(kept.encode()) == int(told.split()[0])
+            lost += int(told.split()[0])
+    assert lost == missing.value.int_value
+
+
+def _text(pair: Any) -> str:
+    value = pair.value
+    return str(value.array_value.values[0].string_value if value.HasField("array_value") else value.string_value)
+
+
 def test_a_metric_with_too_many_points_goes_as_several_and_a_point_that_is_too_large_is_set_aside() -> None:
     request = ExportMetricsServiceRequest()
     metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name="m", unit="s")
@@ -278,9 +320,6 @@ numbers = st.integers(-(2**63), 2**63 - 1) | st.integers(0, 300)
 
 @given(st.lists(st.tuples(numbers, st.booleans(), st.floats(allow_nan=False), st.integers(-1, 2)), max_size=40))
 def test_attributes_of_many_items_are_encoded_as_protobuf_would(rows: list[tuple[int, bool, float, int]]) -> None:
-    import numpy as np
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span
-
     texts = ["a", "é" * 100, ""]
     columns = [
         Texts.of("text", np.array([row[3] for row in rows], np.int64), texts),

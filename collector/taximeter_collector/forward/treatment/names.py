@@ -1,4 +1,4 @@
-"""Under which names a backend looks for what a call cost, beside ours. A backend that shows any attribute needs none.
+"""Under which names a backend looks for what it reads, beside ours. One that shows any attribute needs none.
 
 What each of these reads was looked up in its own source (docs/forwarding.md says where):
 
@@ -6,6 +6,7 @@ What each of these reads was looked up in its own source (docs/forwarding.md say
   either it gives a cost by its own prices, so what is not billed says that it costs nothing.
 - Phoenix and Arize have the names of OpenInference. Phoenix itself goes by token counts, the model's name and its own
   prices, and shows `llm.cost.*` as attributes.
+- Honeycomb counts an item as often as its `SampleRate` says.
 - `gen_ai.usage.cost` is what OpenLIT and OpenRouter write, and what others took over from them.
 """
 
@@ -29,6 +30,8 @@ class Names:
     """Likewise."""
     breakdown: str = ""
     """One text for all costs, as JSON; for what is not billed it says so."""
+    sample_rate: str = ""
+    """For how many items one stands that was sampled, as a whole number."""
 
 
 _OPENINFERENCE = Names(
@@ -56,5 +59,6 @@ NAMES: dict[str, Names] = {
     "phoenix": _OPENINFERENCE,
     "arize": _OPENINFERENCE,
     "openinference": _OPENINFERENCE,
+    "honeycomb": Names(sample_rate="SampleRate"),
     "openlit": Names(costs={"gen_ai.usage.cost": "cost_usd"}),
 }

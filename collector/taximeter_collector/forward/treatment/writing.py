@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
-from taximeter_collector.forward.treatment.attributes import encode_double
+from taximeter_collector.forward.treatment.attributes import encode_double, encode_int
 from taximeter_collector.forward.treatment.config import TreatmentConfig
+from taximeter_collector.forward.treatment.names import NAMES
 from taximeter_collector.forward.treatment.outgoing import Outgoing, SetAside
 from taximeter_collector.forward.treatment.packing import (
     Fields,
@@ -37,10 +38,7 @@ class Writing:
         self._truncates = config.oversized == "truncate"
         self.counts = counts
         self._put_aside = put_aside
-        self.share = {
-            signal: encode_double(signal, PROBABILITY, config.sample) if config.sample < 1 else b""
-            for signal in (Signal.TRACES, Signal.LOGS)
-        }
+        self.share = {signal: _share(signal, config) for signal in (Signal.TRACES, Signal.LOGS)}
         """What is appended to what was sampled."""
         self._samples = config.sample < 1 and not config.keep
 
@@ -121,6 +119,15 @@ class Writing:
         self.counts["set_aside"] += count
         reason = f"larger than a request may be: {len(payload)} bytes of at most {self._most_bytes}"
         self._put_aside(SetAside(signal, payload, count, position, reason, treated=True))
+
+
+def _share(signal: Signal, config: TreatmentConfig) -> bytes:
+    """With what probability it was sent: our way, and the backend's."""
+    if not 0 < config.sample < 1:
+        return b""
+    key = NAMES[config.names].sample_rate
+    rate = encode_int(signal, key, round(1 / config.sample)) if key else b""
+    return encode_double(signal, PROBABILITY, config.sample) + rate
 
 
 def _plain_fields(request: Request) -> list[bytes]:
