@@ -12,6 +12,8 @@ from taximeter_queries.window import Window
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
+    from taximeter_queries.sides import Side
+
 __all__ = ["Answer", "Coverage", "Unpriced"]
 
 
@@ -59,6 +61,8 @@ class Answer:
     coverage: Coverage | None = None
     notes: tuple[str, ...] = ()
     """What a reader of the rows has to know."""
+    sides: tuple[Side, ...] = ()
+    """What is compared, of a comparison."""
 
     @property
     def names(self) -> tuple[str, ...]:

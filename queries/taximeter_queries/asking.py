@@ -14,8 +14,9 @@ from taximeter_queries.engine import Engine, Limits, Progress, Table
 from taximeter_queries.errors import BadFilter, QueryError, UnknownName
 from taximeter_queries.lake import TABLES, Files, Lake
 from taximeter_queries.report import Report, filled, report, sql_of
+from taximeter_queries.sides import Side, all_of, spanning
 from taximeter_queries.text import literal, quoted
-from taximeter_queries.views import calls_rows, files_of, table_rows, view
+from taximeter_queries.views import ATTEMPTS, attempts_rows, calls_rows, files_of, sided, table_rows, view
 from taximeter_queries.window import Window
 
 __all__ = ["ask", "ask_sql", "sql_for"]
@@ -41,22 +42,26 @@ def ask(
 ) -> Answer:
     """What a report says. `asked` is what it asks for by itself, such as `trace_id`.
 
-    `where` is a condition in SQL or NAME=VALUE; of several, all hold. `totals` and `coverage` are for people, and cost a
-    little; `limit` is for rows.
+    `where` is a condition in SQL or NAME=VALUE; of several, all hold. `totals` and `coverage` are for people and cost
+    a little; `limit` is for rows.
     """
     question = report(name)
     window = window or Window()
-    scope = _Scope(lake, question, window, by, where)
+    scope = _Scope(lake, question, window, by, where, _sides(question, asked, window))
     with Engine(scope.paths, window.timezone, limits) as engine:
         scope.define(engine)
-        order = _order(_usual_sort(question, scope) if sort is None else sort, scope, question)
-        sql = _sql(question, scope, asked, totals and question.totals)
-        more = None if limit is None else limit + 1 + (totals and question.totals)
+        if question.resolve:
+            asked = dict(question.resolve(asked, lambda sql: engine.run(sql, progress).rows))
+        chosen = _usual_sort(question, scope) if sort is None or question.whole else sort
+        order = _order(chosen, scope, question)
+        more = None if limit is None or question.whole else limit + 1 + (totals and question.totals)
+        sql = _sql(question, scope, asked, totals and question.totals, _most(question, chosen, order, more))
         table = engine.run(_in_order(sql, order, more, totals and question.totals), progress)
-        answer = _answer(question, scope, table, limit, sql)
+        answer = _answer(question, scope, table, None if question.whole else limit, sql)
         if coverage:
             answer = replace(answer, coverage=_coverage(engine))
-    return question.finish(answer) if question.finish else answer
+    answer = question.finish(answer) if question.finish else answer
+    return _arranged(answer, sort or (), limit) if question.whole else answer
 
 
 def sql_for(
@@ -73,10 +78,12 @@ def sql_for(
     """What `ask` would run, whole, as one query over the lake's tables: `ask_sql` runs it, and other engines may."""
     question = report(name)
     window = window or Window()
-    scope = _Scope(lake, question, window, by, where)
-    order = _order(_usual_sort(question, scope) if sort is None else sort, scope, question)
+    scope = _Scope(lake, question, window, by, where, _sides(question, asked, window))
+    chosen = _usual_sort(question, scope) if sort is None or question.whole else sort
+    order = _order(chosen, scope, question)
     tables = ",\n".join(f"{table} AS ({rows})" for table, rows in scope.tables(lambda table: table))
-    return f"WITH {tables}\n{_in_order(_sql(question, scope, asked, False), order, limit, False)}"
+    sql = _sql(question, scope, asked, False, _most(question, chosen, order, limit))
+    return f"WITH {tables}\n{_in_order(sql, order, None if question.whole else limit, False)}"
 
 
 def ask_sql(
@@ -115,19 +122,35 @@ class _Scope:
         window: Window,
         by: Sequence[str] | None,
         where: str | Sequence[str] | None = None,
+        sides: Sequence[Side] = (),
     ) -> None:
-        self.window = window
-        self._files: dict[str, Files] = {table: lake.files(table, window) for table in question.reads}
+        self.sides = sides
+        self.window = window = spanning([side.window for side in sides]) if sides else window
+        self._facts = question.facts
+        self._attempts = ATTEMPTS in question.reads
+        self._files: dict[str, Files] = {
+            table: lake.files(table, window) for table in question.reads if table in TABLES
+        }
         calls = self._files.get("calls", Files(()))
         self._days = None if calls.first is None or calls.last is None else (calls.first, calls.last)
         if by and not question.can_group:
             raise UnknownName("dimension", by[0], (), f"({question.name} cannot be grouped)")
         by = question.by if by is None else by or ((TOTAL,) if question.can_group else ())
-        self.by: list[Dimension] = [self._dimension(one) for one in dict.fromkeys(by)]
+        self.by: list[Dimension] = [
+            self._fact(one) if self._facts else self._dimension(one) for one in dict.fromkeys(by)
+        ]
         self._where = condition(where, self._dimension)
-        self._reported = any(one.reported for one in self.by) or bool(self._where and self._where.reported)
+        self._conditions = [side.condition(self._dimension) for side in sides]
+        self._reported = any(one.reported for one in self.by) or any(
+            one.reported for one in (self._where, *self._conditions) if one
+        )
         if self._reported:
             self._files |= {table: lake.files(table, window) for table in ("spans", "logs")}
+
+    @property
+    def cut(self) -> str:
+        """Which conversations are asked for, as a condition on rows of other tables."""
+        return "conversation_id IN (SELECT conversation_id FROM calls)" if self._where else "TRUE"
 
     @property
     def paths(self) -> list[str]:
@@ -149,17 +172,34 @@ class _Scope:
             if table != "calls":
                 yield table, table_rows(table, source(table), self.window)
         if "calls" in self._files:
-            where = self._where.sql if self._where else None
-            yield "calls", calls_rows(source("calls"), self.window, self._columns(), where, self._reported)
+            yield "calls", self._calls(source("calls"))
+        if self._attempts:
+            yield ATTEMPTS, attempts_rows([side.name for side in self.sides])
+
+    def _calls(self, source: str) -> str:
+        where = self._where.sql if self._where else None
+        if not self.sides:
+            return calls_rows(source, self.window, self._columns(), where, self._reported)
+        return sided(
+            (side.name, calls_rows(source, side.window, self._columns(), all_of(where, own), self._reported))
+            for side, own in zip(self.sides, self._conditions, strict=True)
+        )
 
     def _columns(self) -> list[Dimension]:
         """What the ledger is given besides its columns: what it is grouped by, and what the condition may mean.
 
         Without them `user = 'anna'` would compare with the name of the engine's own user.
         """
-        named = set(re.findall(r"\w+", self._where.sql)) if self._where else set()
-        added = named.intersection((*ALIASES, *TIMES)) - {one.name for one in self.by}
-        return [*self.by, *(self._dimension(name) for name in sorted(added))]
+        by = [] if self._facts else self.by
+        said = [one.sql for one in (self._where, *self._conditions) if one]
+        added = set(re.findall(r"\w+", " ".join(said))).intersection((*ALIASES, *TIMES)) - {one.name for one in by}
+        return [*by, *(self._dimension(name) for name in sorted(added))]
+
+    def _fact(self, name: str) -> Dimension:
+        assert self._facts
+        if name not in (*self._facts, *TIMES, TOTAL):
+            raise UnknownName("dimension", name, (*self._facts, *TIMES, TOTAL))
+        return Dimension(name, quoted(self._facts[name])) if name in self._facts else self._dimension(name)
 
     def _dimension(self, name: str) -> Dimension:
         return dimension(name, self.window.timezone, self._days)
@@ -172,12 +212,41 @@ class _Scope:
         )
 
 
-def _sql(question: Report, scope: _Scope, asked: Mapping[str, str], totals: bool) -> str:
+def _sides(question: Report, asked: Mapping[str, str], window: Window) -> Sequence[Side]:
+    return question.sides(asked, window) if question.sides else ()
+
+
+def _most(question: Report, sort: Sequence[str], order: Sequence[str], most_rows: int | None) -> str:
+    """What cuts a query inside the query, if it has all that is needed for that."""
+    known = all(one.removeprefix("-") in question.first for one in (*sort, *question.sort))
+    return f"ORDER BY {', '.join(order)} LIMIT {most_rows}" if known and order and most_rows is not None else ""
+
+
+def _arranged(answer: Answer, sort: Sequence[str], limit: int | None) -> Answer:
+    """Rows in another order, and not more than so many. What is not known comes last."""
+    rows = list(answer.rows)
+    for one in reversed(sort):
+        name = one.removeprefix("-")
+        if name not in answer.names:
+            raise UnknownName("column to sort by", name, answer.names)
+        place = answer.names.index(name)
+        known = [row for row in rows if row[place] is not None]
+        known.sort(key=lambda row: row[place], reverse=one.startswith("-"))
+        rows = known + [row for row in rows if row[place] is None]
+    cut = limit is not None and len(rows) > limit
+    return replace(answer, rows=rows[:limit], cut=answer.cut or cut)
+
+
+def _sql(question: Report, scope: _Scope, asked: Mapping[str, str], totals: bool, most: str) -> str:
     missing = set(question.asks or ()) ^ set(asked)
     if missing:
         raise TypeError(f"{question.name} asks for {sorted(question.asks or ())}, got {sorted(asked)}")
-    places = {name: literal(value) for name, value in asked.items()}
-    if scope.by:
+    places = {name: literal(value) for name, value in asked.items()} | {"most": most, "cut": scope.cut}
+    places |= {"since": str(scope.window.start_unix_nano or 0), "attempts": attempts_rows(source="views")}
+    if question.facts:
+        groups = ", ".join(one.expression for one in scope.by)
+        places |= {"by": ", ".join(f"{one.expression} AS {quoted(one.name)}" for one in scope.by), "group": groups}
+    elif scope.by:
         names = ", ".join(quoted(one.name) for one in scope.by)
         first = quoted(scope.by[0].name)
         places |= {"by": names, "group": names, "dimensions": names, "whole": _whole(question, scope)}
@@ -224,10 +293,12 @@ def _answer(question: Report, scope: _Scope, table: Table, limit: int | None, sq
         total = rows[0][1:] if rows else None
         rows = [row[1:] for row in rows[1:]]
     cut = limit is not None and len(rows) > limit
-    answer = Answer(question.name, (*by, *question.columns), rows[:limit], scope.window, sql, len(by), total, cut)
     told = table.names[table.names[0] == _TOTAL :]
-    assert told == answer.names, (told, answer.names)
-    return answer
+    known = {column.name: column for column in question.columns}
+    columns = tuple(known.get(name, Column(name, Unit.VALUE)) for name in told[len(by) :])
+    assert question.finish or columns == question.columns, (told, question.columns)
+    whole = (*by, *columns)
+    return Answer(question.name, whole, rows[:limit], scope.window, sql, len(by), total, cut, sides=tuple(scope.sides))
 
 
 def _coverage(engine: Engine) -> Coverage:

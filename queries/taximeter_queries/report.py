@@ -15,18 +15,20 @@ either; the rows are put in order by whoever asks.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from taximeter_queries.columns import Column
 from taximeter_queries.errors import UnknownName
 
 if TYPE_CHECKING:
     from taximeter_queries.answer import Answer
+    from taximeter_queries.sides import Side
+    from taximeter_queries.window import Window
 
 __all__ = ["NAMES", "Report", "filled", "report", "sql_of"]
 
@@ -76,7 +78,17 @@ class Report:
     totals: bool = False
     """Whether there is a row for everything together."""
     finish: Callable[[Answer], Answer] | None = None
-    """What is done with the rows that SQL cannot do in every engine."""
+    """What is done with the rows that SQL cannot do in every engine. Then SQL may tell other columns."""
+    whole: bool = False
+    """Whether `finish` needs all rows, so that order and limit come after it."""
+    first: tuple[str, ...] = ()
+    """Columns that are known at the place `/*most*/`: by these, rows can be cut before more is looked up for them."""
+    facts: Mapping[str, str] | None = None
+    """What it can be grouped by besides times, and which of its own columns these are, if it is not of calls alone."""
+    resolve: Callable[[Mapping[str, str], Callable[[str], list[tuple[Any, ...]]]], Mapping[str, str]] | None = None
+    """From what somebody asked for to what the lake calls it, with the rows of a query where it has to look."""
+    sides: Callable[[Mapping[str, str], Window], Sequence[Side]] | None = None
+    """What is compared: then `calls` are those of each side, with a column `side`."""
 
 
 def report(name: str) -> Report:

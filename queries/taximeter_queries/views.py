@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from taximeter_queries.dimensions import Dimension
 from taximeter_queries.lake import Files
+from taximeter_queries.report import filled, sql_of
 from taximeter_queries.text import literal, quoted
 from taximeter_queries.window import Window
 
-__all__ = ["calls_rows", "files_of", "table_rows", "view"]
+__all__ = ["ATTEMPTS", "attempts_rows", "calls_rows", "files_of", "sided", "table_rows", "view"]
 
 # Behind a call is the one span or log record that has the same identity.
 _IDENTITY = "journal_id, journal_position, journal_item"
+ATTEMPTS = "attempts"
 _ATTRIBUTES = ["attributes", "resource_attributes"]
 
 
@@ -52,6 +54,18 @@ def _with_attributes(source: str, dimensions: Sequence[Dimension]) -> str:
 
 def _as_columns(dimensions: Iterable[Dimension]) -> list[str]:
     return [f"{one.expression} AS {quoted(one.name)}" for one in dimensions if one.expression != quoted(one.name)]
+
+
+def sided(sides: Iterable[tuple[str, str]]) -> str:
+    """Rows of each side together, with a column `side`. A call that is in both is there twice."""
+    return "\nUNION ALL\n".join(f"SELECT *, {literal(name)} AS side FROM ({rows})" for name, rows in sides)
+
+
+def attempts_rows(sides: Sequence[str] = (), source: str = "calls") -> str:
+    """SQL for the calls that count and, each once, those that failed; of each side by itself."""
+    whole = sql_of(ATTEMPTS)
+    parts = [f"(SELECT * FROM {source} WHERE side = {literal(name)}) AS {source}" for name in sides] or [source]
+    return "\nUNION ALL\n".join(f"SELECT * FROM (\n{filled(whole, {'calls': one})}\n)" for one in parts)
 
 
 def files_of(name: str, files: Files) -> str:
