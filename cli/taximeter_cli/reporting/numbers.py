@@ -39,20 +39,18 @@ def usd(value: Decimal | float) -> str:
     >>> usd(Decimal("1234.5649")), usd(Decimal("0.000404")), usd(Decimal("-0.5")), usd(Decimal(0))
     ('$1,234.56', '$0.0004', '-$0.50', '$0.00')
     """
-    amount = value if isinstance(value, Decimal) else Decimal(repr(value))
+    amount = value if isinstance(value, Decimal) else Decimal(repr(float(value)))
     sign, amount = "-" if amount < 0 else "", abs(amount)
     if amount >= 10**9:
         return f"{sign}${_large(amount)}"
-    return f"{sign}${_cents(amount):,f}"
+    return f"{sign}${_cents(amount)}"
 
 
-def _cents(amount: Decimal) -> Decimal:
-    """Two digits that say something; never less than cents, nor more than a picodollar."""
-    if not amount:
-        return Decimal("0.00")
-    digits = max(2, 1 - amount.adjusted())
-    rounded = round(amount, digits)
-    return round(rounded.normalize(), max(2, -int(rounded.normalize().as_tuple().exponent)))
+def _cents(amount: Decimal) -> str:
+    """Two digits that say something; never less than cents."""
+    digits = max(2, 1 - amount.adjusted()) if amount else 2
+    whole, _, behind = f"{amount:,.{digits}f}".partition(".")
+    return f"{whole}.{behind.rstrip('0').ljust(2, '0')}"
 
 
 def tokens(value: float | Decimal) -> str:
@@ -125,7 +123,8 @@ def _three(value: float, fixed: bool = False) -> str:
     return text if digits == 0 or len(text.lstrip("-").replace(".", "").lstrip("0")) <= 3 else text[:-1].rstrip(".")
 
 
-def _count(value: int | Decimal) -> str:
+def _count(value: float | Decimal) -> str:
+    value = int(value) if value == int(value) else value
     return f"{value:,}" if abs(value) < 10**12 else tokens(value)
 
 
