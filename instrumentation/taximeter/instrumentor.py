@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
-from taximeter.forks import flush_before_workers_leave
+from taximeter.endings import flush_before_sigterm, flush_before_workers_leave
 from taximeter.metering import Metering
 from taximeter.settings import Redactor, Settings, explain_capture_mode
 from taximeter.taps import Taps
@@ -37,6 +37,7 @@ class TaximeterInstrumentor(BaseInstrumentor):  # type: ignore[misc] # the base 
         self._taps = Taps(self._metering)
         self._taps.install()
         flush_before_workers_leave()
+        flush_before_sigterm()
 
     def _uninstrument(self, **kwargs: Any) -> None:
         if self._taps is not None:

@@ -190,6 +190,24 @@ if __name__ == "__main__":
     assert sorted(span.name for _, span in received.spans()) == ["chat child"] * 3 + ["chat parent"] * 2
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a program could hear")
+@pytest.mark.parametrize("handles", [False, True])
+def test_sigterm_loses_nothing_and_still_ends_the_program(
+    plain: Plain, loopback: Loopback, received: Received, script: Path, handles: bool
+) -> None:
+    own = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))" if handles else ""
+    script.write_text(CALL + f"import signal, sys, time\n{own}\nask()\nprint('asked', flush=True)\ntime.sleep(60)\n")
+    command = [str(plain.bin / "opentelemetry-instrument"), "python", str(script)]
+    environment = plain.environment(LOOPBACK=loopback.url, OTEL_EXPORTER_OTLP_ENDPOINT=received.url)
+    program = subprocess.Popen(command, cwd=script.parent, env=environment, stdout=subprocess.PIPE, text=True)
+    assert program.stdout
+    assert program.stdout.readline() == "asked\n"
+    program.send_signal(signal.SIGTERM)
+    assert program.wait(30) == (7 if handles else -signal.SIGTERM)
+    program.stdout.close()
+    assert len(received.spans()) == 1
+
+
 @pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")
 def test_gunicorn_workers_are_metered(plain: Plain, loopback: Loopback, received: Received, script: Path) -> None:
     app = "\ndef app(environ, start):\n    ask()\n    start('200 OK', [])\n    return [b'ok']\n"
