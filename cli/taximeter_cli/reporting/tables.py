@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.text import Text
 
-__all__ = ["cells_of", "markdown", "plain", "render", "room_of", "rows_of"]
+__all__ = ["cells_of", "markdown", "on_the_point", "plain", "render", "room_of", "rows_of"]
 
 _TOTAL = "total"
 _AS_ASCII = str.maketrans({NULL: "-", ELLIPSIS: "...", "·": "-", "∞": "inf", "─": "-"})
@@ -35,7 +35,7 @@ def render(answer: Answer, width: int | None = None, *, full: bool = False) -> R
     from taximeter_cli.reporting import talk, tree
 
     if answer.rows and tree.is_trace(answer):
-        return tree.render(answer, width)
+        return tree.render(answer, width, full=full)
     if answer.rows and talk.is_conversation(answer):
         return talk.render(answer, width, full=full)
     return rows_of(answer, width)
@@ -106,7 +106,7 @@ def _contents(answer: Answer, encoding: str | None) -> list[Content]:
         if answer.total is not None:
             cells.append(_of_total(answer, place, encoding))
         if column.unit is Unit.USD:
-            cells = _on_the_point(cells)
+            cells = on_the_point(cells)
         rank = 2 if place in (0, main) else 1 if place < answer.grouped_by else 0
         contents.append(Content(column, cells, rank, not any(values)))
     return contents
@@ -139,7 +139,7 @@ def _of_total(answer: Answer, place: int, encoding: str | None) -> str:
     return cells_of([answer.total[place]], answer.columns[place], answer, encoding)[0]
 
 
-def _on_the_point(cells: Sequence[str]) -> list[str]:
+def on_the_point(cells: Sequence[str]) -> list[str]:
     """Amounts so that their points are below each other, when they are aligned to the right."""
     behind = [len(cell.partition(".")[2]) if cell[-1:].isdigit() else -1 for cell in cells]
     most = max(behind, default=0)
