@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from taximeter_collector.forward.treatment.names import NAMES
 from taximeter_collector.settings import Kind, choice, duration, flag, setting, size, text
 from taximeter_collector.settings import names as several
 
-__all__ = ["SIGNALS", "Rule", "TreatmentConfig", "read_rule"]
+__all__ = ["SIGNALS", "Rule", "TreatmentConfig", "problems", "read_rule"]
 
 SIGNALS = ("traces", "metrics", "logs")
 _RULE = re.compile(r"(errors)|(slower):(.+)|(dearer):(\d{1,9}(?:\.\d{1,12})?)")
@@ -106,3 +109,16 @@ class TreatmentConfig:
     oversized: str = setting(
         choice("truncate", "set-aside"), "truncate", "What happens to a record that is larger than a request may be."
     )
+
+
+def problems(config: TreatmentConfig) -> Iterator[tuple[str, str]]:
+    """Settings that are right one by one, and wrong together: the key, and why."""
+    if config.names not in NAMES:
+        close = difflib.get_close_matches(config.names, NAMES, 1)
+        meant = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(NAMES)}"
+        yield "names", f"nobody's names for cost are called {config.names!r}; {meant}"
+    if config.keep and config.sample >= 1:
+        why = "says what is sent whatever `sample` decides, and `sample` is 1, so everything is sent"
+        yield "keep", f"{why}; set `sample` to less, 0 for nothing but what `keep` says"
+    if any(read_rule(rule).kind == "dearer" for rule in config.keep) and not config.enrich:
+        yield "keep", "without `enrich` nobody knows what is dearer"

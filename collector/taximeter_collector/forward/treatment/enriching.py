@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from taximeter_collector.bill import Register, Settled, SpanLinks
 from taximeter_collector.bill.fingerprints import Keys, joined
 from taximeter_collector.forward.treatment.attributes import Column, Doubles, Ints, Texts, encode_text, encoded
+from taximeter_collector.forward.treatment.figures import Figures
 from taximeter_collector.forward.treatment.names import Names
 from taximeter_collector.forward.treatment.remembered import Remembered
 from taximeter_collector.journal import Signal
@@ -35,14 +35,11 @@ JOURNAL = "forward"
 OWN = "taximeter."
 _MOST_CALLS = 1_000_000
 _SENT_BITS = 18
-_PICO = 1e12
 _COSTS = ("cost_usd", "input_cost_usd", "output_cost_usd")
 _PARTS = ("cache_read_cost_usd", "cache_write_cost_usd", "other_cost_usd")
 """Of these, nothing is written where they are 0, which is nearly everywhere."""
 _TEXTS = ("cost_status", "cost_reason", "price_id", "model", "dialect")
 _NUMBERS = tuple(name for name in COUNTS if name != "attempt")
-_KINDS = {"embeddings": "EMBEDDING", "retrieval": "RETRIEVER", "invoke_agent": "AGENT", "execute_tool": "TOOL"}
-_SENT_BEFORE = "sent_before"
 
 KEYS = frozenset(OWN + name for name in (*_COSTS, *_PARTS, *_TEXTS, *_NUMBERS, "billable", "not_billable_because"))
 """What another Taximeter may have written on the way here: it is written anew."""
@@ -108,7 +105,7 @@ class Enriching:
         self.superseded = len(verdict.superseded)
         if not tables:
             return
-        view = _Priced.of(table, verdict, self._sent_before(table, verdict))
+        view = Figures.of(table, verdict, self._sent_before(table, verdict))
         known = view.billed & view.valid("cost_usd")
         self._pending.append(_identities(table)[known])
         at = 0
@@ -173,7 +170,7 @@ class Enriching:
         own = [f"{JOURNAL}/{one}.{other}" in names for one, other in zip(position, item, strict=True)]
         return found | np.array(own, np.bool_)
 
-    def _write(self, calls: Calls, view: _Priced) -> None:
+    def _write(self, calls: Calls, view: Figures) -> None:
         columns = [*_own(view), *self._named(view, calls.present)]
         calls.attributes = encoded(calls.signal, columns, len(calls.rows))
         if self._names.breakdown:
@@ -183,7 +180,7 @@ class Enriching:
         calls.billed_usd = np.where(view.billed & view.valid("cost_usd"), view.usd("cost_usd"), 0.0)
         calls.stripped = ~view.billed | view.valid("cost_usd")
 
-    def _named(self, view: _Priced, present: Mapping[str, npt.NDArray[np.bool_]]) -> list[Column]:
+    def _named(self, view: Figures, present: Mapping[str, npt.NDArray[np.bool_]]) -> list[Column]:
         """What the backend reads. What is not known is not written, and what is not billed has no cost."""
         columns: list[Column] = []
         for key, name in self._names.costs.items():
@@ -202,7 +199,7 @@ def _at(present: Mapping[str, npt.NDArray[np.bool_]], key: str, size: int) -> np
     return np.zeros(size, np.bool_) if found is None else found
 
 
-def _own(view: _Priced) -> list[Column]:
+def _own(view: Figures) -> list[Column]:
     columns: list[Column] = [view.text(OWN + name, name) for name in _TEXTS]
     columns.append(Texts.flags(OWN + "billable", view.billed))
     columns.append(view.text(OWN + "not_billable_because", "not_billable_because"))
@@ -213,108 +210,6 @@ def _own(view: _Priced) -> list[Column]:
         if valid.any():
             columns.append(Doubles(OWN + name, view.usd(name), valid))
     return columns
-
-
-@dataclass(slots=True)
-class _Priced:
-    """Columns of calls, priced and settled, as arrays."""
-
-    table: pa.Table
-    billed: npt.NDArray[np.bool_]
-    because: pa.Array
-    _valid: dict[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
-    _usd: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, table: pa.Table, verdict: Settled, sent_before: npt.NDArray[np.bool_]) -> _Priced:
-        billed = verdict.billable.to_numpy(zero_copy_only=False)
-        because = verdict.because
-        before = sent_before & billed
-        if before.any():
-            because = pc.if_else(pa.array(before), _SENT_BEFORE, because.cast(pa.string())).dictionary_encode()
-        return cls(table, billed & ~before, because)
-
-    @property
-    def size(self) -> int:
-        return len(self.billed)
-
-    def slice(self, at: int, size: int) -> _Priced:
-        return _Priced(self.table.slice(at, size), self.billed[at : at + size], self.because.slice(at, size))
-
-    def _column(self, name: str) -> Any:
-        return self.table[name].combine_chunks()
-
-    def valid(self, name: str) -> npt.NDArray[np.bool_]:
-        """Where it is known. A sum is known where one of its parts is; the prompt's cost where the output's is, too."""
-        if name not in self._valid:
-            if name == "prompt_cost_usd":
-                found = self.valid("input_cost_usd")
-            elif name == "total_tokens":
-                found = self.valid("input_tokens") & self.valid("output_tokens")
-            else:
-                found = self._column(name).is_valid().to_numpy(zero_copy_only=False)
-            self._valid[name] = found
-        return self._valid[name]
-
-    def usd(self, name: str) -> npt.NDArray[np.float64]:
-        """Dollars, the nearest double to what the ledger has; 0 where it is not known."""
-        if name not in self._usd:
-            if name == "prompt_cost_usd":
-                parts = ("input_cost_usd", "cache_read_cost_usd", "cache_write_cost_usd")
-                found = sum(np.where(self.valid(part), self._pico(part), 0) for part in parts) / _PICO
-            else:
-                found = np.where(self.valid(name), self._pico(name), 0) / _PICO
-            self._usd[name] = np.asarray(found, np.float64)
-        return self._usd[name]
-
-    def _pico(self, name: str) -> npt.NDArray[np.int64]:
-        column = self._column(name)
-        words = np.frombuffer(column.buffers()[1], "<i8")
-        found: npt.NDArray[np.int64] = words[2 * column.offset : 2 * (column.offset + len(column)) : 2]
-        return found
-
-    def number(self, name: str) -> npt.NDArray[np.int64]:
-        """A count; 0 where it is not known."""
-        if name == "total_tokens":
-            return self.number("input_tokens") + self.number("output_tokens")
-        found: npt.NDArray[np.int64] = self._column(name).fill_null(0).to_numpy(zero_copy_only=False)
-        return np.ascontiguousarray(found)
-
-    def text(self, key: str, name: str) -> Texts:
-        """Texts by their number."""
-        if name == "openinference_kind":
-            column = self._column("operation")
-        else:
-            column = self.because if name == "not_billable_because" else self._column(name)
-        if not pa.types.is_dictionary(column.type):
-            column = column.dictionary_encode()
-        codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-        texts = [text or "" for text in column.dictionary.to_pylist()]
-        if name == "openinference_kind":
-            texts = [_KINDS.get(text, "LLM") for text in texts]
-        return Texts.of(key, codes, texts)
-
-    def breakdowns(self) -> list[str]:
-        """Costs as JSON, by Langfuse's names for kinds of usage."""
-        known = self.valid("cost_usd")
-        parts = {
-            "input": "input_cost_usd",
-            "input_cache_read": "cache_read_cost_usd",
-            "input_cache_creation": "cache_write_cost_usd",
-            "output": "output_cost_usd",
-            "total": "cost_usd",
-        }
-        columns = {key: np.where(self.valid(name), self.usd(name), 0).tolist() for key, name in parts.items()}
-        found = []
-        for at, (billed, is_known) in enumerate(zip(self.billed.tolist(), known.tolist(), strict=True)):
-            if not billed:
-                found.append('{"total": 0}')
-            elif is_known:
-                told = ", ".join(f'"{key}": {values[at]!r}' for key, values in columns.items() if values[at])
-                found.append(f"{{{told}}}" if columns["total"][at] else '{"total": 0}')
-            else:
-                found.append("")
-        return found
 
 
 def _each_by_itself(table: pa.Table) -> Settled:

@@ -20,7 +20,7 @@ __all__ = ["NAMES", "Names"]
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Names of attributes, each for a column of the ledger or one of `enriching.DERIVED`."""
+    """Names of attributes, each for a column of the ledger or one that follows from them (`figures.py`)."""
 
     costs: Mapping[str, str] = field(default_factory=dict)
     """Written for the view of a call that is billed, and taken out of all others."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from taximeter_collector.forward.treatment.config import TreatmentConfig, read_rule
+from taximeter_collector.forward.treatment.config import TreatmentConfig, problems
 from taximeter_collector.forward.treatment.keeping import Keeping
-from taximeter_collector.forward.treatment.names import NAMES
 from taximeter_collector.forward.treatment.outgoing import Outgoing, SetAside
 from taximeter_collector.forward.treatment.preparing import Preparing
 from taximeter_collector.forward.treatment.wire import Malformed, read_request
@@ -45,7 +43,8 @@ class Treatment:
         `scratch` is a folder for what need not outlive this object; without one it makes its own.
         TreatmentError or RedactionError for settings that cannot be used.
         """
-        _check(config)
+        for key, problem in problems(config):
+            raise TreatmentError(f"{key}: {problem}")
         self._config = config
         self._preparing = Preparing(config, redact, book, scratch)
         self.counts: Counter[str] = Counter()
@@ -153,20 +152,6 @@ class Treatment:
         self.set_aside.append(
             SetAside(record.signal, record.payload, record.items, record.position, reason, treated=False)
         )
-
-
-def _check(config: TreatmentConfig) -> None:
-    if config.names not in NAMES:
-        close = difflib.get_close_matches(config.names, NAMES, 1)
-        meant = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(NAMES)}"
-        raise TreatmentError(f"names: nobody's names for cost are called {config.names!r}; {meant}")
-    if config.keep and config.sample >= 1:
-        raise TreatmentError(
-            "keep: says what is sent whatever `sample` decides, and `sample` is 1, so everything is sent; "
-            "set `sample` to less, 0 for nothing but what `keep` says"
-        )
-    if any(read_rule(rule).kind == "dearer" for rule in config.keep) and not config.enrich:
-        raise TreatmentError("keep: without `enrich` nobody knows what is dearer")
 
 
 def _at_once(records: Iterable[Record]) -> Iterator[list[Record]]:
