@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from tests.queries.landing import NOON_NANO, Row, landed
 
 __all__ = [
+    "NOON_NANO",
+    "PARTS",
     "ZONES",
     "Row",
     "billed",
@@ -28,6 +30,7 @@ __all__ = [
     "ledger",
     "ledgers",
     "local_time",
+    "moment",
     "summed",
     "turns",
 ]
@@ -112,14 +115,17 @@ def summed(rows: Iterable[Row], column: str) -> Any:
     return sum(known) if known else None
 
 
+def moment(row: Row) -> datetime:
+    """When a call began, as the ledger tells it."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=row["start_unix_nano"] // 1000)
+
+
 def local_time(row: Row, unit: str, zone: str) -> Any:
     """The hour (a moment), or the day, week or month (a date) in which a call began, where the user is.
 
     An hour is 60 minutes of the clock on the wall: the two that bear the same name in autumn are told apart.
     """
-    at = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=row["start_unix_nano"] // 1000)).astimezone(
-        ZoneInfo(zone)
-    )
+    at = moment(row).astimezone(ZoneInfo(zone))
     if unit == "hour":
         return at.astimezone(UTC) - timedelta(minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
     day = at.date()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -110,7 +110,14 @@ class Question:
     def ask(self, report: str, **more: Any) -> Answer:
         """The report's answer."""
         asked = {"by": self.by, "window": self.window, "where": self.where, **more}
-        return ask(_made(self.seed).lake, report, **asked)
+        answer = ask(_made(self.seed).lake, report, **asked)
+        total = None if answer.total is None else _in_utc(answer.total)
+        return replace(answer, rows=[_in_utc(row) for row in answer.rows], total=total)
+
+
+def _in_utc(row: Sequence[Any]) -> tuple[Any, ...]:
+    """Python has moments of an hour that comes twice differ from the same ones in another time zone."""
+    return tuple(value.astimezone(UTC) if isinstance(value, datetime) else value for value in row)
 
 
 def questions(by: Sequence[str] = _BY) -> st.SearchStrategy[Question]:

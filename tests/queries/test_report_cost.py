@@ -22,7 +22,7 @@ def cost(rows: list[Row]) -> Row:
     return sums | {"calls": len(rows), "priced_calls": len(priced), "cost_per_call_usd": mean}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(questions())
 def test_cost_is_what_the_calls_that_count_cost_together_in_any_group_and_zone(question: Question) -> None:
     held(question, "cost", billed(question.views), cost)

@@ -26,6 +26,7 @@ REPORT = Report(
     sentence="What went wrong: how often, of which type, and what failed and repeated calls cost.",
     by=("model", "error_type"),
     sort=("-errors", "-retries"),
+    reads=("calls", "attempts"),
     totals=True,
     outcomes=_OUTCOMES,
     columns=(
@@ -38,7 +39,7 @@ REPORT = Report(
             "of",
         ),
         Column("error_share", Unit.SHARE, "Failures by attempts, 0 to 1.", "rate"),
-        Column("most_frequent_error", Unit.TEXT, "The type of most of the failures.", "mostly", detail=True),
+        Column("error_types", Unit.COUNT, "Of how many types they are, as far as that was told.", "types", detail=True),
         Column(
             "unbilled_errors",
             Unit.COUNT,

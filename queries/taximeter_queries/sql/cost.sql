@@ -1,4 +1,4 @@
--- What calls cost. Only the view of each call that counts; what has no price is told apart, and is not taken for nothing.
+-- What calls cost. Only the view of each call that counts; what has no price is told apart, not taken for nothing.
 SELECT
     /*by*/ model /*.*/,
     count(*) AS calls,

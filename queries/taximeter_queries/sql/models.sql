@@ -9,7 +9,8 @@ SELECT
     sum(output_tokens) AS output_tokens,
     sum(cache_read_tokens) AS cache_read_tokens,
     sum(cost_usd) AS cost_usd,
-    CAST(CAST(sum(cost_usd) AS DOUBLE) / nullif(count(cost_usd), 0) * 1000 AS DECIMAL(38, 12)) AS cost_per_1000_calls_usd,
+    CAST(CAST(sum(cost_usd) AS DOUBLE) / nullif(count(cost_usd), 0) * 1000 AS DECIMAL(38, 12))
+        AS cost_per_1000_calls_usd,
     approx_quantile(
         CASE WHEN status = 'ok' AND duration_ms >= 0 AND duration_ms < 1e15 THEN duration_ms END, 0.5
     ) AS p50_duration_ms,

@@ -1,40 +1,5 @@
 -- Which services call models: how much, for how much, how fast, and with what luck.
-WITH failures AS (
-    -- Each once, however often it was sent.
-    SELECT
-        *,
-        row_number() OVER (
-            PARTITION BY source, trace_id, span_id, start_unix_nano, attempt, error_type, model
-            ORDER BY journal_id, journal_position, journal_item
-        ) AS telling
-    FROM calls
-    WHERE not_billable_because = 'failed'
-),
-elsewhere AS (
-    -- A span with another call's span right below it, or a failed event in it, repeats what these tell; and an event what
-    -- its span tells that broke off and is charged for.
-    SELECT DISTINCT failures.source, failures.trace_id, failures.span_id
-    FROM failures
-    INNER JOIN (
-        SELECT 'span' AS source, trace_id, parent_span_id AS span_id FROM calls WHERE source = 'span'
-        UNION ALL
-        SELECT 'span' AS source, trace_id, span_id FROM calls WHERE source = 'log' AND status = 'error'
-        UNION ALL
-        SELECT 'log' AS source, trace_id, span_id FROM calls WHERE source = 'span' AND status = 'error' AND billable
-    ) AS others
-        ON failures.source = others.source AND failures.trace_id = others.trace_id AND failures.span_id = others.span_id
-),
-attempts AS (
-    SELECT *, 1 AS telling FROM calls WHERE billable
-    UNION ALL
-    SELECT failures.*
-    FROM failures
-    LEFT JOIN elsewhere
-        ON failures.source = elsewhere.source
-        AND failures.trace_id = elsewhere.trace_id
-        AND failures.span_id = elsewhere.span_id
-    WHERE failures.telling = 1 AND elsewhere.source IS NULL
-)
+-- `attempts` is what sql/attempts.sql tells: calls that count, and each once those that failed.
 SELECT
     /*by*/ service_name /*.*/,
     count(CASE WHEN billable THEN 1 END) AS calls,

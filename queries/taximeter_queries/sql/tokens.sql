@@ -1,6 +1,6 @@
 -- Which tokens went in and came out, and what caching them has saved. Only the view of each call that counts.
 --
--- What caching saved is what the tokens would have cost at the rate of input outside of caches, less what they did cost.
+-- What caching saved is what the tokens would have cost at the rate of input outside of caches, less what they cost.
 -- That rate is what the same price (`price_id`) has charged for input outside of caches, a token; where it has charged
 -- for none, nobody knows what was saved, and it is not taken for nothing. Prices are never mixed.
 SELECT
@@ -14,7 +14,8 @@ SELECT
             THEN coalesce(sum(input_tokens), 0) + coalesce(sum(output_tokens), 0)
     END AS total_tokens,
     sum(cache_read_tokens) AS cache_read_tokens,
-    CAST(sum(sound_cache_read_tokens) AS DOUBLE) / nullif(CAST(sum(sound_input_tokens) AS DOUBLE), 0) AS cache_hit_share,
+    CAST(sum(sound_cache_read_tokens) AS DOUBLE) / nullif(CAST(sum(sound_input_tokens) AS DOUBLE), 0)
+        AS cache_hit_share,
     sum(cache_write_tokens) AS cache_write_tokens,
     sum(cache_write_5m_tokens) AS cache_write_5m_tokens,
     sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
@@ -63,16 +64,14 @@ FROM (
             sum(CASE WHEN cache_write_tokens IS NOT NULL THEN cache_write_cost_usd END) AS write_usd,
             CASE
                 WHEN price_id IS NOT NULL
-                    THEN CAST(sum(sum(CASE WHEN input_tokens IS NOT NULL THEN input_cost_usd END)) OVER (PARTITION BY price_id) AS DOUBLE)
-                    / nullif(
-                        CAST(sum(sum(
-                            CASE
-                                WHEN input_cost_usd IS NOT NULL
-                                    THEN input_tokens - coalesce(cache_read_tokens, 0) - coalesce(cache_write_tokens, 0)
-                            END
-                        )) OVER (PARTITION BY price_id) AS DOUBLE),
-                        0
-                    )
+                    THEN CAST(sum(sum(
+                        CASE WHEN input_tokens IS NOT NULL THEN input_cost_usd END
+                    )) OVER (PARTITION BY price_id) AS DOUBLE) / nullif(CAST(sum(sum(
+                        CASE
+                            WHEN input_cost_usd IS NOT NULL
+                                THEN input_tokens - coalesce(cache_read_tokens, 0) - coalesce(cache_write_tokens, 0)
+                        END
+                    )) OVER (PARTITION BY price_id) AS DOUBLE), 0)
             END AS rate
         FROM calls
         WHERE billable
