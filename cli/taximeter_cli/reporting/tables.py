@@ -28,16 +28,19 @@ _BAD = ("error", "failed")
 
 
 def render(answer: Answer, width: int | None = None, *, full: bool = False) -> RenderableType:
-    """An answer as people read it: a trace as a tree, a conversation turn by turn, all others as tables.
+    """An answer as people read it: a trace as a tree, a conversation turn by turn, a model by its facts, all others as
+    tables.
 
     It is as wide as the console, or as `width` if that is less. `full` does not shorten what was said.
     """
-    from taximeter_cli.reporting import talk, tree
+    from taximeter_cli.reporting import model_sheet, talk, tree
 
     if answer.rows and tree.is_trace(answer):
         return tree.render(answer, width, full=full)
     if answer.rows and talk.is_conversation(answer):
         return talk.render(answer, width, full=full)
+    if answer.rows and model_sheet.is_model(answer):
+        return model_sheet.render(answer, width)
     return rows_of(answer, width)
 
 

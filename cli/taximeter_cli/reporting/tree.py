@@ -35,7 +35,7 @@ def is_trace(answer: Answer) -> bool:
 
 
 def render(answer: Answer, width: int | None = None, *, full: bool = False) -> RenderableType:
-    """A trace as a tree of its spans. Of one that is very deep or wide it shows parts, unless it is wanted in `full`."""
+    """A trace as a tree of its spans; of a very deep or wide one it shows parts, unless it is wanted in `full`."""
     return _Tree(answer, width, full)
 
 
@@ -74,11 +74,8 @@ def _drawn(shown: Sequence[Branch], roots: Sequence[Node], room: int, encoding: 
     """As many columns as there is room for: tokens go first, then the bars."""
     lines = [_Line("span", "", "duration", "tokens", "cost", "bold"), *(_line(one, encoding) for one in shown)]
     lines = _on_the_point(lines)
-    names = min(max(width(one.before + one.name) for one in lines), _MOST_NAME)
-    little = max(
-        width(one.before) + (width(one.name) if one.style == "dim" else min(width(one.name), _LEAST_NAME))
-        for one in lines
-    )
+    little = max(map(_little, lines))
+    names = min(max(width(one.before + one.name) for one in lines), max(_MOST_NAME, little))
     asked = ["duration", "cost"] if any(one.cost for one in lines[1:]) else ["duration"]
     asked += ["tokens"] if any(one.tokens for one in lines[1:]) else []
     while asked and _wide(lines, asked) + min(names, _LEAST_NAME) > room:
@@ -95,6 +92,11 @@ def _drawn(shown: Sequence[Branch], roots: Sequence[Node], room: int, encoding: 
     widths: dict[str, int] = {name: max(width(getattr(one, name)) for one in lines) for name in order}
     for one, bar in zip(lines, ["", *drawn] if bars else [""] * len(lines), strict=True):
         yield _text(one, bar, names, bars, widths, tables.plain(ELLIPSIS, encoding))
+
+
+def _little(one: _Line) -> int:
+    """How much room a name has at least; what is said of spans that are left out is said whole."""
+    return width(one.before) + (width(one.name) if one.style == "dim" else min(width(one.name), _LEAST_NAME))
 
 
 def _on_the_point(lines: Sequence[_Line]) -> list[_Line]:
