@@ -146,6 +146,16 @@ def test_the_names_of_openinference_are_filled_in_where_the_sender_has_not() -> 
     assert (found["llm.model_name"], found["openinference.span.kind"]) == ("gpt-4o-mini", "LLM")
 
 
+def test_phoenix_is_given_no_second_span_to_price() -> None:
+    """It prices what is of the kind LLM, whatever else a span says. Who says its kind by itself is believed."""
+    several = [span(1), span(2, parent=1), span(3, openinference__span__kind="LLM"), span(4, parent=3)]
+    several.append(span(5, **{"gen_ai.operation.name": "embeddings"}))
+    found = items_of(treatment(names="phoenix").take([record("traces", spans(*several))], 0.0))[Signal.TRACES]
+    said = [attributes_of(item) for item in found]
+    assert [one["taximeter.billable"] for one in said] == [False, True, False, True, True]
+    assert [one["openinference.span.kind"] for one in said] == ["CHAIN", "LLM", "LLM", "LLM", "EMBEDDING"]
+
+
 def test_what_a_sender_says_that_it_costs_gives_way_and_stays_where_nobody_knows_better() -> None:
     known = span(1, gen_ai__usage__cost=5.0)
     unknown = span(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -221,7 +222,8 @@ def test_what_is_of_no_trace_does_not_wait() -> None:
     own = keeping("errors")
     metric = ExportMetricsServiceRequest()
     metric.resource_metrics.add().scope_metrics.add().metrics.add(name="m").gauge.data_points.add(as_int=1)
-    taken = [record("logs", logs(log(), log(trace(1))), 1), record("metrics", metric.SerializeToString(), 2)]
+    points = replace(record("metrics", metric.SerializeToString(), 2), items=1)
+    taken = [record("logs", logs(log(), log(trace(1))), 1), points]
     sent = own.take(taken, 0.0)
     assert [(one.signal, one.items) for one in sent] == [(Signal.LOGS, 1), (Signal.METRICS, 1)]
     assert own.held == 1

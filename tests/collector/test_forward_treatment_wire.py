@@ -186,12 +186,18 @@ def test_small_requests_of_a_signal_go_as_one() -> None:
     """Protobuf has several requests one behind the other be one."""
     one, other = (_named(name) for name in ("a", "b"))
     own = treatment(enrich=False)
-    taken = [record("traces", one, 1), record("traces", other, 2), record("logs", b"", 3), record("traces", one, 4)]
+    taken = [
+        record("traces", one, 1),
+        record("traces", other, 2),
+        record("logs", b"\x0a\x00", 3),
+        record("traces", b"", 3),
+        record("traces", one, 4),
+    ]
     sent = own.take(taken, 0.0)
     assert [(one.signal, one.first, one.last) for one in sent] == [
         (Signal.TRACES, 1, 2),
         (Signal.LOGS, 3, 3),
-        (Signal.TRACES, 4, 4),
+        (Signal.TRACES, 5, 5),
     ]
     both = ExportTraceServiceRequest.FromString(sent[0].payload)
     assert [resource.scope_spans[0].spans[0].name for resource in both.resource_spans] == ["a", "b"]

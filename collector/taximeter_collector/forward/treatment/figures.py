@@ -17,6 +17,7 @@ __all__ = ["Figures"]
 
 _PICO = 1e12
 _KINDS = {"embeddings": "EMBEDDING", "retrieval": "RETRIEVER", "invoke_agent": "AGENT", "execute_tool": "TOOL"}
+_ALL_KINDS = ("LLM", "CHAIN", *_KINDS.values())
 _SENT_BEFORE = "sent_before"
 
 
@@ -88,16 +89,18 @@ class Figures:
     def text(self, key: str, name: str) -> Texts:
         """Texts by their number."""
         if name == "openinference_kind":
-            column = self._column("operation")
-        else:
-            column = self.because if name == "not_billable_because" else self._column(name)
-        if not pa.types.is_dictionary(column.type):
-            column = column.dictionary_encode()
-        codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-        texts = [text or "" for text in column.dictionary.to_pylist()]
-        if name == "openinference_kind":
-            texts = [_KINDS.get(text, "LLM") for text in texts]
+            return self._kinds(key)
+        column = self.because if name == "not_billable_because" else self._column(name)
+        codes, texts = _encoded(column)
         return Texts.of(key, codes, texts)
+
+    def _kinds(self, key: str) -> Texts:
+        """Phoenix gives a cost to every span of the kind LLM, so what is not billed is of another."""
+        operations, names = _encoded(self._column("operation"))
+        kinds = [_KINDS.get(name, "LLM") for name in names]
+        told = np.array([*map(_ALL_KINDS.index, kinds), _ALL_KINDS.index("LLM")], np.int64)[operations]
+        twice = ~self.billed & (told == _ALL_KINDS.index("LLM"))
+        return Texts.of(key, np.where(twice, _ALL_KINDS.index("CHAIN"), told), _ALL_KINDS)
 
     def breakdowns(self) -> list[str]:
         """Costs as JSON, by Langfuse's names for kinds of usage."""
@@ -120,3 +123,10 @@ class Figures:
             else:
                 found.append("")
         return found
+
+
+def _encoded(column: pa.Array) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Texts and which of them each row has, -1 for none."""
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes, [text or "" for text in encoded.dictionary.to_pylist()]

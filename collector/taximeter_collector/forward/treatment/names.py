@@ -5,7 +5,8 @@ What each of these reads was looked up in its own source (docs/forwarding.md say
 - Langfuse takes a JSON text with costs by kind, and else `gen_ai.usage.cost` as the total. To a generation without
   either it gives a cost by its own prices, so what is not billed says that it costs nothing.
 - Phoenix and Arize have the names of OpenInference. Phoenix itself goes by token counts, the model's name and its own
-  prices, and shows `llm.cost.*` as attributes.
+  prices, and shows `llm.cost.*` as attributes. It gives a cost to every span of the kind LLM, so what is not billed is
+  of the kind CHAIN, unless its sender has said otherwise.
 - Honeycomb counts an item as often as its `SampleRate` says.
 - `gen_ai.usage.cost` is what OpenLIT and OpenRouter write, and what others took over from them.
 """

@@ -71,7 +71,10 @@ class Preparing:
         self._seen = Remembered(_SEEN_BITS)
         self._new: list[Keys] = []
         self._numbers = itertools.count(1)
-        self.does_nothing = not (config.enrich or self._selecting or self._samples or config.keep or rules)
+        looks_at_all = bool(self._selecting or rules)
+        looks_at_calls = bool(config.enrich or self._samples or config.keep)
+        self.looks_at = {signal: looks_at_all or (looks_at_calls and signal != Signal.METRICS) for signal in Signal}
+        """Whether there is anything to be done with what is of a signal."""
 
     def run(self, records: Sequence[Record]) -> tuple[list[Prepared], Counter[str]]:
         """All of them, by signal, and what is to be counted. Raises if one of them cannot be read, and forgets them."""

@@ -66,11 +66,7 @@ class Treatment:
         """
         found: list[Outgoing] = []
         for some in _at_once(self._of_wanted_signals(records)):
-            if self._preparing.does_nothing:
-                for record in some:
-                    found += self._passed(record)
-            else:
-                found += self._treated(some, now)
+            found += self._done_with(some, now)
         if self._keeping:
             found += self._keeping.make_room()
         return self._counted(_joined(found, min(_JOINED_BYTES, self._config.max_request_bytes)))
@@ -117,8 +113,18 @@ class Treatment:
             else:
                 self.counts["dropped_signal"] += record.items
 
+    def _done_with(self, records: Sequence[Record], now: float) -> list[Outgoing]:
+        looks_at = self._preparing.looks_at
+        found = [outgoing for one in records if not looks_at[one.signal] for outgoing in self._passed(one)]
+        if treated := [record for record in records if looks_at[record.signal]]:
+            found += self._treated(treated, now)
+            found.sort(key=lambda outgoing: outgoing.first)
+        return found
+
     def _passed(self, record: Record) -> list[Outgoing]:
-        """As it is, if it is not too large."""
+        """As it is, if it is not too large, and not empty."""
+        if not record.payload:
+            return []
         if len(record.payload) <= self._config.max_request_bytes:
             return [Outgoing(record.signal, record.payload, record.items, record.position, record.position)]
         try:
@@ -144,7 +150,7 @@ class Treatment:
             if self._keeping:
                 found += self._keeping.take(one, now, since=records[0].position)
             found += self._writing.written(one)
-        return sorted(found, key=lambda outgoing: outgoing.first)
+        return found
 
     def _put_aside(self, record: Record, error: Exception) -> None:
         self.counts["set_aside"] += record.items
