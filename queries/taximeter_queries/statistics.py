@@ -1,8 +1,8 @@
 """Whether two groups of calls differ by more than chance gives, from counts, means and variances.
 
 A p-value is how often a difference this large or larger would show if both groups were alike. It is not how likely it
-is that they are alike, and it says nothing of how large the difference is. Calls of one conversation resemble each other,
-which makes every p-value look better than it is.
+is that they are alike, and it says nothing of how large the difference is. Calls of one conversation resemble each
+other, which makes every p-value look better than it is.
 """
 
 from __future__ import annotations

@@ -22,6 +22,11 @@ elsewhere AS (
         SELECT 'log' AS source, trace_id, span_id
         FROM /*calls*/ calls /*.*/
         WHERE source = 'span' AND status = 'error' AND billable
+        UNION ALL
+        -- Claude Code writes its event in the span around the one that failed.
+        SELECT 'log' AS source, trace_id, parent_span_id AS span_id
+        FROM /*calls*/ calls /*.*/
+        WHERE source = 'span' AND not_billable_because = 'failed' AND dialect = 'claude_code'
     ) AS others
         ON failures.source = others.source AND failures.trace_id = others.trace_id AND failures.span_id = others.span_id
 )

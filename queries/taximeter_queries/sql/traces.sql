@@ -22,6 +22,7 @@ views AS (
         calls.journal_position AS journal_position,
         calls.journal_item AS journal_item,
         calls.source AS source,
+        calls.dialect AS dialect,
         calls.span_id AS span_id,
         calls.parent_span_id AS parent_span_id,
         calls.start_unix_nano AS start_unix_nano,
