@@ -64,8 +64,9 @@ class Setting:
 def setting(kind: Kind, default: Any, sentence: str, **more: Any) -> Any:
     """Declare a field of a `Config` as a setting."""
     declared = Setting(kind, default, sentence, **more)
-    made = {"default_factory": lambda: declared.read(default), "metadata": {"setting": declared}}
-    return field(**made, repr=not declared.secret)
+    return field(
+        default_factory=lambda: declared.read(default), metadata={"setting": declared}, repr=not declared.secret
+    )
 
 
 def of(declared: Field[Any]) -> Setting:

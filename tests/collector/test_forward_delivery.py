@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceResponse,
+)
 from taximeter_cli.main import main
 from taximeter_collector.forward.answers import Verdict, of_http
 from taximeter_collector.forward.dead_letter import DeadLetters
@@ -152,7 +154,10 @@ def test_whatever_a_backend_does_everything_arrives_when_it_is_well_again(
     """Nothing is put aside or dropped, what failed is counted by reason, and it is said once, not for each request."""
     caplog.set_level(logging.INFO, "taximeter")
     behaviour, reason = WRONG[way]
-    with Backend() as backend, forwarding(tmp_path, backend.url, timeout="300ms") as forwarder:
+    with (
+        Backend() as backend,
+        forwarding(tmp_path, backend.url, timeout="300ms" if reason == "timeout" else "20s") as forwarder,
+    ):
         forwarder.append(spans(count=3))
         forwarder.settled()
         backend.always = behaviour
@@ -515,3 +520,39 @@ def test_halves_have_all_items_once_with_what_is_around_them(signal: Signal, mak
     assert (some + rest, min(some, rest) > 0) == (9, True)
     if signal is Signal.TRACES:
         assert span_ids(first) + span_ids(second) == span_ids(payload)
+
+
+# Traces that are waited for
+
+
+def test_the_cursor_waits_for_traces_that_wait_and_for_those_that_are_judged_and_not_sent(tmp_path: Path) -> None:
+    """What is judged while the backend takes nothing holds the cursor back, too, before its turn has come."""
+    more = {
+        "keep": "slower:1h",
+        "sample": "0.999999999",
+        "keep_window": "300ms",
+        "in_flight": "64KiB",
+        "max_request_bytes": 4096,
+    }
+    with Backend() as backend, forwarding(tmp_path, backend.url, drain_timeout="0s", requests=1, **more) as forwarder:
+        backend.always = lambda handler: handler.reply(503)
+        for _ in range(60):
+            forwarder.append(lone())
+        until(lambda: len(backend.asked) > 8, "it does not try")
+        forwarder.stop()
+        assert forwarder.unread() == 60
+        backend.always = None
+        forwarder.start()
+        forwarder.settled()
+        assert not forwarder.sent - backend.span_ids()
+
+
+def test_at_the_end_traces_that_wait_are_judged_as_they_are(tmp_path: Path) -> None:
+    more = {"keep": "slower:1h", "sample": "0.999999999", "keep_window": "1h", "drain_timeout": "20s"}
+    with Backend() as backend, forwarding(tmp_path, backend.url, **more) as forwarder:
+        forwarder.append(spans(count=2))
+        until(lambda: forwarder.count("held_items") == 2, "they are not waited for")
+        assert not backend.asked
+        forwarder.stop()
+        assert forwarder.is_done()
+        assert backend.span_ids() == forwarder.sent

@@ -160,6 +160,10 @@ def test_presets_can_be_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
             "forward.shop.headers = 'a b' (command line): expected headers such as",
         ),
         ({"forward.shop.endpoint": "http://me:secret@a.example"}, "forward.shop.endpoint: a URL with a password in it"),
+        (
+            WHERE | {"forward.shop.names": "langfuze"},
+            "forward.shop.names: nobody's names for cost are called 'langfuze'",
+        ),
         ({"forward.shop.endpoint": "localhost:4318"}, "forward.shop.endpoint: expected a URL such as"),
         (
             {"forward.shop.endpoint": "http://localhost:4317", "forward.shop.compression": "zstd"},

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from taximeter_collector.forward.endpoint import EndpointError, endpoint
-from taximeter_collector.forward.treatment.config import SIGNALS, TreatmentConfig
+from taximeter_collector.forward.treatment.config import SIGNALS, TreatmentConfig, problems
 from taximeter_collector.settings import Kind, choice, count, duration, file, flag, names, setting, size, text
 
 __all__ = ["NAME", "Destination", "contradictions", "pairs_of"]
@@ -107,6 +107,8 @@ def contradictions(name: str, destination: Destination, presets: tuple[str, ...]
     where = f"forward.{name}"
     if destination.preset and destination.preset not in presets:
         yield f"{where}.preset = {destination.preset!r}: expected one of {', '.join(presets)}"
+    for key, why in problems(destination):
+        yield f"{where}.{key}: {why}"
     yield from _endpoint_problems(where, destination)
     if bool(destination.tls_certificate) != bool(destination.tls_key):
         yield f"{where}.tls_certificate, {where}.tls_key: each needs the other"

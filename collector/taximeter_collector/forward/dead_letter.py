@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,19 +41,21 @@ class DeadLetters:
         self._again = self.folder / "again"
         self._most_bytes = most_bytes
         self._bytes: int | None = None
+        self._lock = threading.Lock()
 
     def keep(self, signal: Signal, payload: bytes, facts: dict[str, Any], *, name: str = "") -> bool:
         """Put one aside, durably; False if there is no room. With a name it is one that was sent again."""
-        self._bytes = self.size() if self._bytes is None else self._bytes
-        if self._most_bytes and self._bytes + len(payload) > self._most_bytes:
-            self._bytes = None  # somebody may make room
-            return False
+        with self._lock:
+            self._bytes = self.size() if self._bytes is None else self._bytes
+            if self._most_bytes and self._bytes + len(payload) > self._most_bytes:
+                self._bytes = None  # somebody may make room
+                return False
+            self._bytes += len(payload)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = name or f"{facts['journal_id']}-{facts['first']:016d}-{zlib.crc32(payload):08x}"
         told = {"signal": signal.name.lower(), "bytes": len(payload)} | facts
         replace_durably(self.folder / f"{name}.otlp", payload)
         replace_durably(self.folder / f"{name}.json", json.dumps(told, indent=2).encode())
-        self._bytes += len(payload)
         return True
 
     def letters(self) -> list[Letter]:
@@ -95,8 +98,8 @@ class DeadLetters:
     def sent(self, letter: Letter) -> None:
         """One that was sent again is not needed any more."""
         self._remove(self._again, letter.name)
-        if self._bytes is not None:
-            self._bytes -= letter.bytes
+        with self._lock:
+            self._bytes = None
 
     def _remove(self, folder: Path, name: str) -> None:
         for ending in ("json", "otlp"):

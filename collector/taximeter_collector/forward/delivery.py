@@ -33,7 +33,7 @@ _log = logging.getLogger("taximeter.forward")
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A request to be delivered. `first` is None for one that was put aside before, and is not in the window."""
+    """A request to be delivered. `first` is where it begins in the window; None for one that was put aside before."""
 
     signal: Signal
     payload: bytes
@@ -95,8 +95,6 @@ class Delivery:
             if self._closed:
                 return False
             self._count(1, len(parcel.payload))
-            if parcel.first is not None:
-                self._window.began(parcel.first)
             self._waiting.append(parcel)
             self._changed.notify_all()
             return True

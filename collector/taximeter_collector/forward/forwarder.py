@@ -57,30 +57,25 @@ class Forwarder:
             records = self._source.read(max_bytes=_READ_BYTES, wait_s=_WAIT_S)
             self._pass_on(records, stopped)
             self._between()
+            if time.monotonic() - self._looked_at >= _LETTERS_S:
+                self._send_again(stopped)
+                self._looked_at = time.monotonic()
 
     def drain(self, patience_s: float) -> None:
         """At the end: send what is there, as long as the backend takes it and there is time."""
         deadline = time.monotonic() + patience_s
 
         def is_over() -> bool:
-            return time.monotonic() >= deadline or not self._delivery.gate.is_open
+            return self._is_cut_off or time.monotonic() >= deadline or not self._delivery.gate.is_open
 
-        if not self._is_cut_off:
-            self._send_the_rest(is_over)
-        while not is_over() and not self._delivery.is_idle(0.1):
-            pass
-        self.commit()
-
-    def _send_the_rest(self, is_over: Callable[[], bool]) -> None:
         while not is_over() and (records := self._source.read(max_bytes=_READ_BYTES, wait_s=0.0)):
             self._pass_on(records, is_over)
-        if not is_over() and not self._is_cut_off:
-            held_from = self._treatment.held_from
+        if not is_over():
             self._is_closed = True
-            for one in self._treatment.close():  # judged before their time, rather than sent twice
-                if not self._offer(_parcel(one), is_over):
-                    self._window.began(held_from or 0)  # never to end
-                    return
+            self._send(self._treatment.close(), is_over)  # judged before their time, rather than sent twice
+        while time.monotonic() < deadline and self._delivery.gate.is_open and not self._delivery.is_idle(0.1):
+            pass
+        self.commit()
 
     def close(self) -> None:
         """Give up what is held back: it is still in the journal."""
@@ -101,13 +96,25 @@ class Forwarder:
         outgoing = self._take(records, now) if records else []
         outgoing += self._treatment.due(now)
         self._put_aside()
-        for one in outgoing:
-            if not self._offer(_parcel(one), stopped):
-                self._is_cut_off = True  # the cursor stays before the first of these records, and nothing may follow
-                return
-        if records:
+        if self._send(outgoing, stopped) and records:
             self._read_to = records[-1].position
             self._window.read(self._read_to)
+
+    def _send(self, outgoing: Sequence[Outgoing], stopped: Callable[[], bool], letter: Letter | None = None) -> bool:
+        """Have them delivered; the last of them stands for a letter. False if we were to stop before.
+
+        They are in the window before the first has to wait: what the treatment does not hold back any more must hold
+        the cursor back here. What is cut off stays there, and nothing may follow it.
+        """
+        for one in outgoing:
+            self._window.began(one.first)
+        for number, one in enumerate(outgoing, 1):
+            of_letter = letter if number == len(outgoing) else None
+            parcel = Parcel(one.signal, one.payload, one.items, one.first, one.last, of_letter)
+            if not self._offer(parcel, stopped):
+                self._is_cut_off = True
+                return False
+        return True
 
     def _take(self, records: Sequence[Record], now: float) -> list[Outgoing]:
         """Treat them; if that fails, one by one, so that the one that fails costs itself."""
@@ -158,45 +165,28 @@ class Forwarder:
         if now - self._committed_at >= _COMMIT_S:
             self.commit()
             self._tally.treated(self._treatment.counts, self._treatment.held)
-        if now - self._looked_at >= _LETTERS_S:
-            self._looked_at = now
-            self._send_again()
 
-    def _send_again(self) -> None:
-        """What was refused and is to be sent again, as far as there is room for it now."""
+    def _send_again(self, stopped: Callable[[], bool]) -> None:
+        """What was refused and is to be sent again."""
         waiting = self._letters.waiting()
         self._again &= {letter.name for letter in waiting}
         for letter in waiting:
-            if letter.name not in self._again:
-                for parcel in self._parcels(letter):
-                    if not self._delivery.offer(parcel, 0.0):
-                        return
-                    self._again.add(letter.name)
+            payload = self._letters.payload(letter)
+            if letter.name in self._again or payload is None:
+                continue
+            if letter.treated:
+                sent = self._offer(Parcel(letter.signal, payload, letter.items, letter=letter), stopped)
+            else:
+                sent = self._treat_again(letter, payload, stopped)
+            if not sent:
+                return
+            self._again.add(letter.name)
 
-    def _parcels(self, letter: Letter) -> list[Parcel]:
-        payload = self._letters.payload(letter)
-        if payload is None:
-            return []
-        if letter.treated:
-            return [Parcel(letter.signal, payload, letter.items, letter=letter)]
-        return self._treated_again(letter, payload)
-
-    def _treated_again(self, letter: Letter, payload: bytes) -> list[Parcel]:
+    def _treat_again(self, letter: Letter, payload: bytes, stopped: Callable[[], bool]) -> bool:
         """What never passed the treatment does so now, for nothing leaves without it."""
         record = Record(self._read_to, time.time_ns(), letter.signal, letter.items, "", payload)
-        try:
-            outgoing = self._treatment.take([record], time.monotonic())
-        except Exception:
-            _log.exception("a dead letter could not be treated")
-            outgoing = []
+        outgoing = self._take([record], time.monotonic())
         self._put_aside()
-        self._again.add(letter.name)
-        if not outgoing:
-            self._letters.sent(letter)  # not wanted, put aside anew, or held back with its trace
-            return []
-        *others, last = [Parcel(one.signal, one.payload, one.items) for one in outgoing]
-        return [*others, Parcel(last.signal, last.payload, last.items, letter=letter)]
-
-
-def _parcel(outgoing: Outgoing) -> Parcel:
-    return Parcel(outgoing.signal, outgoing.payload, outgoing.items, outgoing.first, outgoing.last)
+        if not outgoing:  # not wanted, put aside anew, or held back with its trace
+            self._letters.sent(letter)
+        return self._send(outgoing, stopped, letter)

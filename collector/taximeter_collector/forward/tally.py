@@ -47,6 +47,8 @@ class Tally:
         self._said_at = -_QUIET_S
         self._is_said = False
         self._unreadable_is_said = False
+        self._unsaid: Counter[str] = Counter()  # requests that were put aside since that was last told, by reason
+        self._put_aside_said_at: dict[str, float] = {}
         registry.set(metrics.FORWARD_UP, 1, destination)
 
     def taken(self, signal: Signal, items: int, size: int, answer: Answer) -> None:
@@ -110,8 +112,12 @@ class Tally:
             self._add(metrics.FORWARD_DEAD_LETTERS, 1, "dead_letters", reason)
             self._totals["dead_letter_items"] += items
             self._remember(reason, message)
-            # Without the message, which may quote what was sent; it is beside the request.
-            self._log(logging.ERROR, "a request was put aside", reason=reason, items=items)
+            self._unsaid[reason] += 1
+            now = time.monotonic()
+            if now - self._put_aside_said_at.get(reason, -_QUIET_S) >= _QUIET_S:
+                self._put_aside_said_at[reason] = now
+                # Without the message, which may quote what was sent; it is beside the request.
+                self._log(logging.ERROR, "requests were put aside", reason=reason, requests=self._unsaid.pop(reason))
 
     def skipped(self, records: int) -> None:
         """The user has chosen to leave something out."""
