@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 from contextlib import suppress
@@ -16,7 +17,10 @@ from taximeter_cli.options import Mistake, OfConfig, OfData, OfSet, settings
 if TYPE_CHECKING:
     from taximeter_collector.configuration import Config
 
-__all__ = ["collect"]
+__all__ = ["PLACES", "collect"]
+
+PLACES = "places"
+"""In the run folder: where a collector listens."""
 
 
 def collect(
@@ -74,6 +78,7 @@ def collect(
         scheme = "https" if configuration.receive.tls_certificate else "http"
         titles = {"http": f"OTLP/HTTP  {scheme}://", "grpc": "OTLP/gRPC  ", "status": "status     http://"}
         places = facts["receiver"]
+        _leave_places(configuration, places)
         lines = [f"{title}{_shown(places[name])}" for name, title in titles.items() if name in places]
         lines += [f"lake       {configuration.lake.dir}"] if configuration.land.enabled else []
         lines += [f"forward    {name[8:]}" for name in workers if name.startswith("forward-")]
@@ -83,6 +88,20 @@ def collect(
     error = asyncio.run(Supervisor(configuration, workers, tell).run())
     if error:
         raise Mistake(f"taximeter: {error}", 1)
+
+
+def _leave_places(config: Config, places: dict[str, Any]) -> None:
+    """Tell `taximeter run` where it can send, if anyone on this machine may."""
+    from taximeter_collector.journal.files import replace_durably
+
+    told: dict[str, Any] = {"pid": os.getpid()}
+    receive = config.receive
+    if "http" in places and not (receive.tls_certificate or receive.tokens or receive.token_file):
+        here = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+        host = places["http"]["host"]
+        told["http"] = f"http://{_shown({**places['http'], 'host': here.get(host, host)})}"
+    with suppress(OSError):  # on a full disk it is not found, which is told
+        replace_durably(config.run_folder / PLACES, json.dumps(told).encode())
 
 
 def _destinations(told: list[str]) -> dict[str, object]:

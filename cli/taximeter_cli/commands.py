@@ -23,6 +23,7 @@ _LOOKING = "Commands that look into things"
 
 # The sentences are those of the commands themselves, which a test holds them to.
 COMMANDS = (
+    Later("run", "running.run:app", "Run a command, metered, and print what it cost.", _COLLECTING),
     Later(
         "collect",
         "collect:collect",
@@ -36,7 +37,7 @@ COMMANDS = (
         _COLLECTING,
     ),
     *(Later(name, f"reporting.commands:{name}", sentence, _REPORTS) for name, sentence in SENTENCES.items()),
-    Later("journal", "journal:app", "Look into what was received, also while a collector runs.", _LOOKING),
+    Later("journal", "journal:app", "Look into the journal: what was acknowledged, and who has read it.", _LOOKING),
     Later("lake", "lake:app", "Look into the lake, and tidy it; also while a collector runs.", _LOOKING),
     Later("prices", "prices:app", "Look into the price book: what a model costs, and who says so.", _LOOKING),
     Later("config", "configure:app", "The settings that hold, and where they come from.", _LOOKING),

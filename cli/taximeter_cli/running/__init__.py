@@ -1,0 +1,1 @@
+"""`taximeter run`: a command, metered, and what it cost."""

@@ -1,0 +1,159 @@
+"""A collector for as long as anyone needs one: the one that runs on a data folder already, or one of ours.
+
+Several commands may run at a time, over one data folder. The first starts a collector, the others join it, and the
+last one to end stops it. It is in a session of its own: a Ctrl-C that ends the first command leaves it to the others.
+Leases are locks, so that one of a process that was killed counts for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from taximeter_collector.journal.files import LockTaken, lock
+
+from taximeter_cli.collect import PLACES
+from taximeter_cli.options import Mistake
+
+__all__ = ["Place", "leased"]
+
+_PATIENCE_S = 30.0
+_LOOK_EVERY_S = 0.05
+_OURS = "of-runs"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A collector: where it listens, and what its process is."""
+
+    http: str
+    pid: int
+    ours: bool
+    """Whether it was started by `taximeter run`, and ends with the last of them."""
+
+
+@contextmanager
+def leased(run_folder: Path, command: list[str]) -> Iterator[Place]:
+    """A collector on a data folder; `command` starts one."""
+    run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone(run_folder):
+        place = _standing(run_folder) or _started(run_folder, command)
+        lease = _lease(run_folder)
+    try:
+        yield place
+    finally:
+        with _alone(run_folder):
+            lease.close()
+            Path(lease.name).unlink(missing_ok=True)
+            if place.ours and not _is_leased(run_folder):
+                _stop(run_folder, place)
+
+
+def _standing(run_folder: Path) -> Place | None:
+    """The collector that runs on this folder."""
+    if not _is_locked(run_folder / "lock"):
+        return None
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:  # it may have started this moment
+        if place := _told(run_folder):
+            return place
+        time.sleep(_LOOK_EVERY_S)
+    raise Mistake(
+        f"taximeter: a collector uses {run_folder.parent} and does not say where it listens for plain HTTP; "
+        "name another folder with --data",
+        1,
+    )
+
+
+def _started(run_folder: Path, command: list[str]) -> Place:
+    """One of ours."""
+    (run_folder / _OURS).touch()
+    log = run_folder / "collector.log"
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=sys.platform != "win32"
+        )
+    deadline = time.monotonic() + _PATIENCE_S
+    while process.poll() is None and time.monotonic() < deadline:
+        if place := _told(run_folder):
+            return place
+        time.sleep(_LOOK_EVERY_S)
+    (run_folder / _OURS).unlink(missing_ok=True)
+    with suppress(OSError):
+        process.kill()
+    last = log.read_text("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]
+    raise Mistake(f"taximeter: the collector did not start: {last[0]}", 1)
+
+
+def _told(run_folder: Path) -> Place | None:
+    """What a collector that lives has left."""
+    try:
+        told = json.loads((run_folder / PLACES).read_bytes())
+        os.kill(told["pid"], 0)
+        return Place(told["http"], told["pid"], (run_folder / _OURS).exists())
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _stop(run_folder: Path, place: Place) -> None:
+    """End it, and wait until it has landed what it has."""
+    with suppress(ProcessLookupError):
+        os.kill(place.pid, signal.SIGTERM)
+    deadline = time.monotonic() + _PATIENCE_S
+    while _is_locked(run_folder / "lock") and time.monotonic() < deadline:
+        with suppress(ChildProcessError):
+            os.waitpid(place.pid, os.WNOHANG)  # if it is our child, so that it is no zombie
+        time.sleep(_LOOK_EVERY_S)
+    (run_folder / _OURS).unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(run_folder: Path) -> Iterator[None]:
+    """One of us at a time starts and stops."""
+    deadline = time.monotonic() + 2 * _PATIENCE_S
+    while True:
+        try:
+            held = lock(run_folder / "runs.lock")
+            break
+        except LockTaken:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_EVERY_S)
+    with held:
+        yield
+
+
+def _lease(run_folder: Path) -> IO[bytes]:
+    folder = run_folder / "leases"
+    folder.mkdir(exist_ok=True)
+    return lock(folder / str(os.getpid()))
+
+
+def _is_leased(run_folder: Path) -> bool:
+    """Whether anyone else is still there; leases of the dead are removed."""
+    found = False
+    for file in (run_folder / "leases").iterdir():
+        if _is_locked(file):
+            found = True
+        else:
+            file.unlink(missing_ok=True)
+    return found
+
+
+def _is_locked(file: Path) -> bool:
+    if not file.exists():
+        return False
+    try:
+        lock(file).close()
+    except LockTaken:
+        return True
+    return False
