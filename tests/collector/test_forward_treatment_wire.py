@@ -190,8 +190,8 @@ def test_small_requests_of_a_signal_go_as_one() -> None:
         record("traces", one, 1),
         record("traces", other, 2),
         record("logs", b"\x0a\x00", 3),
-        record("traces", b"", 3),
-        record("traces", one, 4),
+        record("traces", b"", 4),
+        record("traces", one, 5),
     ]
     sent = own.take(taken, 0.0)
     assert [(one.signal, one.first, one.last) for one in sent] == [
