@@ -4,6 +4,8 @@ As `opentelemetry-instrument` does it, with three differences: a Python that lac
 note of it; a `sitecustomize` that was there before is not hidden; and nobody has to be the parent.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 from importlib.machinery import PathFinder
@@ -13,11 +15,11 @@ _HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pat
 _NOTES = "TAXIMETER_RUN_NOTES"
 
 
-def _without_here(paths):
+def _without_here(paths: list[str]) -> list[str]:
     return [path for path in paths if os.path.abspath(path or os.curdir) != _HERE]  # noqa: PTH100
 
 
-def _switch_on():
+def _switch_on() -> None:
     try:
         from opentelemetry.instrumentation.auto_instrumentation import initialize
         from taximeter_cli import precedence  # noqa: F401 - its import says whose defaults hold
@@ -33,7 +35,7 @@ def _switch_on():
         os.environ["PYTHONPATH"] = paths
 
 
-def _leave_note():
+def _leave_note() -> None:
     folder = os.environ.get(_NOTES)
     if folder:
         try:
@@ -43,7 +45,7 @@ def _leave_note():
             pass  # a note is not worth a failure of somebody's program
 
 
-def _run_the_other():
+def _run_the_other() -> None:
     """The `sitecustomize` that would have been found without us."""
     spec = PathFinder.find_spec("sitecustomize", _without_here(sys.path))
     if spec and spec.loader:
