@@ -18,7 +18,7 @@ from taximeter_collector.lake.schema import LakeTable
 __all__ = ["in_order_of_time"]
 
 _GATHERED_BYTES = 8 << 20  # is sorted at once
-_MOST_BYTES = 96 << 20  # beyond it, files that overlap too much come out in nearly the order of time
+_MOST_BYTES = 32 << 20  # beyond it, files that overlap too much come out in nearly the order of time
 
 
 class _Piece:
