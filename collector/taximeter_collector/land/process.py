@@ -9,6 +9,8 @@ import threading
 import time
 from contextlib import ExitStack, closing
 
+import pyarrow as pa  # type: ignore[import-untyped]
+
 from taximeter_collector.bill import CALL_COLUMNS, Register
 from taximeter_collector.configuration import Config
 from taximeter_collector.journal import JournalReader
@@ -39,6 +41,8 @@ _log = logging.getLogger("taximeter.land")
 
 async def run(config: Config, control: Control) -> None:
     """Land until told to stop."""
+    # The system's allocator gives a batch the memory of the one before; Arrow's own ask for more, and for new pages.
+    pa.set_memory_pool(pa.system_memory_pool())
     try:
         work = _Work(config)
         await asyncio.to_thread(work.prepare)
