@@ -69,7 +69,8 @@ def _by_day(uris: Iterable[str]) -> dict[date, list[str]]:
         found = _DATE.search(uri.replace("\\", "/"))
         assert found, uri
         days.setdefault(date.fromisoformat(found[1]), []).append(uri)
-    return dict(sorted(days.items()))
+    # The newest first: a query for the latest rows finds them at once, and need not read the others.
+    return dict(sorted(days.items(), reverse=True))
 
 
 @cache
