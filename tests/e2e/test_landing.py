@@ -22,17 +22,17 @@ from tests.e2e.sending import HttpSender
 SOON = ("--set", "land.commit_interval=200ms")
 
 
-def ledger(collector: Collector, rows: int) -> list[dict[str, Any]]:
-    """The calls, as soon as there are so many."""
+def ledger(collector: Collector, rows: int, table: str = "calls") -> list[dict[str, Any]]:
+    """The calls, or rows of another table, as soon as there are so many."""
 
     def look() -> list[dict[str, Any]]:
-        folder = collector.data / "lake" / "calls"
+        folder = collector.data / "lake" / table
         if not DeltaTable.is_deltatable(str(folder)):
             return []
         found = DeltaTable(folder).to_pyarrow_table().to_pylist(maps_as_pydicts="strict")
         return found if len(found) >= rows else []
 
-    found = until(look, f"the ledger has no {rows} rows; the log: {collector.said()}", patience_s=60)
+    found = until(look, f"{table} has no {rows} rows; the log: {collector.said()}", patience_s=60)
     return sorted(found, key=lambda row: (row["journal_position"], row["journal_item"]))
 
 
@@ -52,8 +52,7 @@ def test_json_and_protobuf_end_in_the_same_columns(tmp_path: Path) -> None:
     with collecting(tmp_path / "data", *SOON, lands=True) as collector, HttpSender(collector.http) as sender:
         assert sender.send(request).acknowledged
         assert sender.send(told, **{"content-type": "application/json"}).acknowledged
-        ledger(collector, 2)
-        found = DeltaTable(collector.data / "lake" / "spans").to_pyarrow_table().to_pylist(maps_as_pydicts="strict")
+        found = ledger(collector, 2, "spans")
     whence = {"received_unix_nano", "journal_position"}
     one, other = ({name: value for name, value in row.items() if name not in whence} for row in found)
     assert one == other
