@@ -140,7 +140,7 @@ def _in(folder: Path) -> Iterator[None]:
     usual = {
         "COLUMNS": WIDTH,
         "TAXIMETER_TIMEZONE": "UTC",
-        "TAXIMETER_LAKE_DIR": "lake",
+        "TAXIMETER_DATA": ".",
         "XDG_CONFIG_HOME": str(folder),
     }
     os.environ.update(usual)

@@ -23,7 +23,7 @@ _BESIDES_BYTES = 2**30
 @contextmanager
 def guarded(memory: str, time_s: float) -> Iterator[None]:
     """End the process if a query takes much more than it may, and does not hear that its time is over."""
-    _limit_memory(_bytes(memory))
+    before = _limit_memory(_bytes(memory) + _BESIDES_BYTES)
     last = threading.Timer(time_s + _PATIENCE_S, _end, (time_s,))
     last.daemon = True
     last.start()
@@ -33,6 +33,7 @@ def guarded(memory: str, time_s: float) -> Iterator[None]:
         raise Mistake(f"taximeter: the query needs more memory than {memory}", 1) from error
     finally:
         last.cancel()
+        _limit_memory(before)
 
 
 def _bytes(size: str) -> int:
@@ -43,14 +44,15 @@ def _bytes(size: str) -> int:
     return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(letter.upper() or " "))
 
 
-def _limit_memory(most: int) -> None:
+def _limit_memory(most: int) -> int:
+    """Have the process take no more data than that, and tell what held before; -1 is no limit."""
     try:
         import resource
     except ImportError:  # Windows
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = most + _BESIDES_BYTES
-    resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard < 0 else min(wanted, hard), hard))
+        return -1
+    before, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (most if hard < 0 else min(most, hard), hard))
+    return before
 
 
 def _end(time_s: float) -> None:

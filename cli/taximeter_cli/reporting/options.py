@@ -242,10 +242,9 @@ def _common(without: Collection[str]) -> Iterable[inspect.Parameter]:
 
 
 def _with_values(args: list[str]) -> Iterable[str]:
-    following: list[str | None] = [*args[1:], None]
-    for arg, after in zip(args, following, strict=True):
+    for arg, after in zip(args, [*args[1:], ""], strict=False):
         yield arg
-        if arg == "--watch" and not re.fullmatch(r"\d+(\.\d*)?|\.\d+", after or ""):
+        if arg == "--watch" and not re.fullmatch(r"\d+(\.\d*)?|\.\d+", after):
             yield _WATCH_S
-        if arg == "--chart" and not (after or "").lower().endswith((".svg", ".png")):
+        if arg == "--chart" and not after.lower().endswith((".svg", ".png")):
             yield str(IN_TERMINAL)
