@@ -22,6 +22,7 @@ __all__ = ["Side", "all_of", "side", "spanning"]
 
 _EQUALS = re.compile(r"\s*([A-Za-z_][^=!,]*?)\s*(!?=)\s*(.*?)\s*", re.DOTALL)
 _PERIOD = re.compile(r"(this|last)-(day|week|month)")
+_STARTS = re.compile(r"\s*([\d.]|today|yesterday|(this|last)-)")  # a window
 _EXPECTED = "expected a window such as 2026-11-01..2026-11-07 or last-week, NAME=VALUE such as model=gpt-5, or several"
 
 
@@ -80,7 +81,7 @@ def _parts(said: str) -> Iterable[str]:
     """Between commas; what follows one and is neither a window nor NAME=VALUE belongs to the value before it."""
     parts: list[str] = []
     for part in said.split(","):
-        starts = _EQUALS.fullmatch(part) or re.match(r"\s*[\d.]", part) or _PERIOD.fullmatch(part.strip())
+        starts = _EQUALS.fullmatch(part) or _STARTS.match(part)
         if parts and "=" in parts[-1] and not starts:
             parts[-1] += f",{part}"
         elif part.strip():
