@@ -108,6 +108,23 @@ def _key_of_next(backend: Backend, forwarder: Forwarding) -> str:
     return backend.taken[-1].headers["authorization"]
 
 
+def test_a_proxy_of_the_environment_is_used_but_for_those_who_need_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Backend() as proxy, Backend() as backend:
+        monkeypatch.setenv("http_proxy", proxy.url.replace("://", "://me:secret@"))
+        monkeypatch.setenv("no_proxy", "localhost")
+        with forwarding(tmp_path / "a", "http://otel.example:4318/x") as forwarder:
+            forwarder.append(spans())
+            forwarder.settled()
+        with forwarding(tmp_path / "b", backend.url) as forwarder:
+            forwarder.append(spans())
+            forwarder.settled()
+        assert [one.path for one in proxy.taken] == ["http://otel.example:4318/x/v1/traces"]
+        assert proxy.taken[0].headers["proxy-authorization"] == "Basic bWU6c2VjcmV0"
+        assert [one.path for one in backend.taken] == ["/v1/traces"]
+
+
 # What a backend may do instead
 
 

@@ -42,7 +42,7 @@ async def run(config: Config, control: Control) -> None:
     try:
         work = _Work(config, control.name.removeprefix(READER))
         await asyncio.to_thread(work.prepare)
-    except (CredentialsError, JournalError, OSError, OverridesError, RedactionError, TreatmentError) as error:
+    except (CredentialsError, JournalError, OverridesError, RedactionError, TreatmentError) as error:
         raise CannotStart(f"{control.name}: {error}") from error
     control.on_reload = work.reload
     control.ready()
@@ -66,6 +66,7 @@ class _Work:
         self._stopped = threading.Event()
         self._reload = threading.Event()
         self._published_at = 0.0
+        self._missed = 0
         self._scratch = config.data / "forward" / f"{name}.scratch"
         self._book: Book | None = None
 
@@ -74,12 +75,13 @@ class _Work:
         self._credentials: Credentials = load(self._destination)
         shown = " ".join(dict.fromkeys(place.shown for place in endpoints(self._destination).values()))
         self._tally = Tally(self._config.data, self._name, self._registry, shown)
-        shutil.rmtree(self._scratch, ignore_errors=True)  # of one that was killed
-        self._scratch.mkdir(mode=0o700, parents=True)
-        self._treat().close()
         if self._destination.enrich:
             self._load_prices()
-        self._open_reader().close()  # from now on the journal waits for us
+        try:
+            self._open_reader().close()  # from now on the journal waits for us
+            self._treat().close()
+        except OSError as error:  # a full disk, say; senders need not suffer for it
+            _log.warning("cannot forward yet: %s", error, extra=self._said)
 
     def stop(self) -> None:
         """Come to an end, in the time that draining may take."""
@@ -135,6 +137,8 @@ class _Work:
         return JournalReader(self._config.journal.dir, reader(self._name))
 
     def _treat(self) -> Treatment:
+        shutil.rmtree(self._scratch, ignore_errors=True)  # of the treatment before this one
+        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Treatment(self._destination, self._config.redact, self._prices, scratch=self._scratch)
 
     def _prices(self) -> Book:
@@ -166,6 +170,9 @@ class _Work:
 
     def _publish(self, source: JournalReader) -> None:
         found = next((one for one in readers(self._config.journal.dir) if one.name == reader(self._name)), None)
+        if source.missed > self._missed:
+            _log.warning("records were dropped at the journal's limit before they were sent", extra=self._said)
+        self._missed = source.missed
         self._tally.unread(found.lag_bytes if found else 0, source.damaged_bytes)
         self._tally.write()
         publish(self._registry, self._config.run_folder, reader(self._name))
