@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from taximeter_queries.dimensions import DIMENSIONS, PREFIXES, Dimension
+from taximeter_queries.dimensions import ALIASES, DIMENSIONS, PREFIXES, TIMES, TOTAL, Dimension
 from taximeter_queries.text import literal
 
 __all__ = ["Condition", "condition"]
 
 _SHORT = re.compile(r"\s*([A-Za-z_][\w./\-]*)\s*(!?=)\s*([^'\"()<>=]*?)\s*")
+# `model=request_model` compares the two; `status=error` does not, though `error` is short for a column.
+_COLUMNS = set(DIMENSIONS) - {*ALIASES, *TIMES, TOTAL}
 _WORDS_OF_SQL = re.compile(r"\b(and|or|not|is|in|like|between|case)\b", re.IGNORECASE)
 
 
@@ -53,7 +55,7 @@ def condition(where: str | Sequence[str] | None, dimension: Callable[[str], Dime
 
 def _read(text: str, dimension: Callable[[str], Dimension]) -> Condition:
     found = _SHORT.fullmatch(text)
-    if not found or not _is_dimension(found[1]) or found[3] in DIMENSIONS or _WORDS_OF_SQL.search(found[3]):
+    if not found or not _is_dimension(found[1]) or found[3] in _COLUMNS or _WORDS_OF_SQL.search(found[3]):
         return Condition(text)
     name, sign, value = found.groups()
     asked = dimension(name)
