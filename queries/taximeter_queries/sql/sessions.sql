@@ -162,11 +162,11 @@ SELECT
     greatest(coalesce(sum(span_usd), sum(event_usd)), coalesce(sum(event_usd), sum(span_usd))) AS reported_cost_usd,
     greatest(count(DISTINCT tool_span), count(DISTINCT tool_event)) AS tool_calls,
     greatest(
-        count(DISTINCT accepted),
+        CAST(count(DISTINCT accepted) AS DOUBLE),
         coalesce(sum(CASE WHEN measure = 'code_edit_decisions' AND part = 'accept' THEN added END), 0)
     ) AS accepted,
     greatest(
-        count(DISTINCT rejected),
+        CAST(count(DISTINCT rejected) AS DOUBLE),
         coalesce(sum(CASE WHEN measure = 'code_edit_decisions' AND part = 'reject' THEN added END), 0)
     ) AS rejected,
     sum(CASE WHEN measure = 'lines_of_code' AND part = 'added' THEN added END) AS lines_added,
