@@ -17,7 +17,8 @@ def lines(answer: Answer, left_out: int = 0) -> list[str]:
     """The lines below an answer; `left_out` columns had no room."""
     said = [] if answer.report in _NO_TIME else [str(answer.window)]
     if answer.cut:
-        said.append(f"first {len(answer.rows):,} rows; --limit 0 for all")
+        rows = "row" if len(answer.rows) == 1 else f"{len(answer.rows):,} rows"
+        said.append(f"first {rows}; --limit 0 for all")
     if left_out:
         columns = "1 column" if left_out == 1 else f"{left_out} columns"
         said.append(f"{columns} left out; --format csv has all")

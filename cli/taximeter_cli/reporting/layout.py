@@ -14,6 +14,8 @@ __all__ = ["GAP", "Content", "Layout", "laid_out", "titles"]
 GAP = 2
 _LEAST_TEXT = 8
 _LITTLE_TEXT = 4
+_MUCH_HEAD = 12
+_OF_ID = 9
 _MUCH_TEXT = 40
 _UNITS = ("_tokens_per_second", "_per_second", "_tokens", "_usd", "_ms")
 _WORDS = {Unit.TOKENS: "tokens", Unit.USD: "cost", Unit.MS: "time", Unit.COUNT: "count", Unit.SHARE: "share"}
@@ -29,6 +31,11 @@ class Content:
     """How little a row is without it."""
     is_empty: bool = False
     """Whether it says nothing in any row."""
+
+    @property
+    def is_id(self) -> bool:
+        """Whether a part of it does: it is there to be looked up, and not to be read."""
+        return self.column.name.endswith("_id") and self.can_shrink
 
     @property
     def can_shrink(self) -> bool:
@@ -109,18 +116,20 @@ def _fitted(
     words = [max(map(width, head.split(" "))) for head in heads]
     narrow = [max(pair) for pair in zip(widths, words, strict=True)]
     floors = [
-        min(one, max(least, min(word, _LEAST_TEXT) if least > _LITTLE_TEXT else 1)) if column.can_shrink else one
+        min(one, max(least, min(word, _MUCH_HEAD) if least > _LITTLE_TEXT else 1)) if column.can_shrink else one
         for one, word, column in zip(narrow, words, columns, strict=True)
     ]
     if sum(floors) > room:
         return None
-    return _grown(_shrunk(narrow, floors, room), one_line, room)
+    ids = [min(one, max(_OF_ID, floor)) for one, floor in zip(narrow, floors, strict=True)]
+    ids = [id_ if column.is_id else one for column, id_, one in zip(columns, ids, narrow, strict=True)]
+    return _grown(_shrunk(_shrunk(narrow, ids, room), floors, room), one_line, room)
 
 
 def _shrunk(widths: Iterable[int], floors: Sequence[int], room: int) -> list[int]:
-    """The widest gives way first."""
+    """The widest gives way first, as far as there is anything to give."""
     shrunk = list(widths)
-    while sum(shrunk) > room:
+    while sum(shrunk) > room and any(one > floor for one, floor in zip(shrunk, floors, strict=True)):
         widest = max(range(len(shrunk)), key=lambda at: (shrunk[at] > floors[at], shrunk[at]))
         shrunk[widest] -= 1
     return shrunk

@@ -18,6 +18,7 @@ NULL = "\N{EN DASH}"
 RIGHT = frozenset({Unit.COUNT, Unit.TOKENS, Unit.USD, Unit.MS, Unit.PER_SECOND, Unit.SHARE, Unit.VALUE})
 """What is aligned to the right."""
 
+_ABOUT = frozenset({Unit.MS, Unit.PER_SECOND, Unit.SHARE})
 _LARGE = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
 _SPANS_MS = (("d", 86_400_000.0), ("h", 3_600_000.0), ("min", 60_000.0), ("s", 1000.0))
 
@@ -30,14 +31,14 @@ def shown(value: Any, column: Column, zone: ZoneInfo | None = None) -> str:
         return "NaN" if value != value else "∞" if value > 0 else "-∞"
     if isinstance(value, datetime):
         return _moment(value, zone)
-    return _OF_UNIT[column.unit](value)
+    return _OF_UNIT[column.unit](float(value) if column.unit in _ABOUT else value)
 
 
 def usd(value: Decimal | float) -> str:
     """Money: cents, or as many digits as tell two small sums apart.
 
-    >>> usd(Decimal("1234.5649")), usd(Decimal("0.000404")), usd(Decimal("-0.5")), usd(Decimal(0))
-    ('$1,234.56', '$0.0004', '-$0.50', '$0.00')
+    >>> [usd(Decimal(one)) for one in ("1234.5649", "0.01849", "0.0004", "-0.5", "0")]
+    ['$1,234.56', '$0.0185', '$0.0004', '-$0.50', '$0.00']
     """
     amount = value if isinstance(value, Decimal) else Decimal(repr(float(value)))
     sign, amount = "-" if amount < 0 else "", abs(amount)
@@ -47,8 +48,8 @@ def usd(value: Decimal | float) -> str:
 
 
 def _cents(amount: Decimal) -> str:
-    """Two digits that say something; never less than cents."""
-    digits = max(2, 1 - amount.adjusted()) if amount else 2
+    """Below ten cents three digits that say something; never less than cents."""
+    digits = 2 if not amount or amount >= Decimal("0.0995") else 2 - amount.adjusted()
     whole, _, behind = f"{amount:,.{digits}f}".partition(".")
     return f"{whole}.{behind.rstrip('0').ljust(2, '0')}"
 
@@ -59,7 +60,11 @@ def tokens(value: float | Decimal) -> str:
     >>> tokens(999), tokens(34_499), tokens(999_950), tokens(1_200_000)
     ('999', '34.5k', '1.0M', '1.2M')
     """
-    return f"-{tokens(-value)}" if value < 0 else _large(value) if value >= 1000 else _plain(value)
+    if value < 0:
+        return f"-{tokens(-value)}"
+    if value >= 1000:
+        return _large(value)
+    return str(int(value)) if value == int(value) else _three(float(value))
 
 
 def _large(value: float | Decimal) -> str:
@@ -117,15 +122,16 @@ def _three(value: float, fixed: bool = False) -> str:
         return "0"
     if size < 0.001 or size >= 10**7:
         return f"{value:f}" if fixed else f"{value:.3g}"
-    digits = max(0, 2 - math.floor(math.log10(size)))
+    digits: int = max(0, 2 - math.floor(math.log10(size)))
     text = f"{value:.{digits}f}" if fixed else f"{value:,.{digits}f}"
     # 9.999 has two digits behind the point, and 10.00 one too many.
     return text if digits == 0 or len(text.lstrip("-").replace(".", "").lstrip("0")) <= 3 else text[:-1].rstrip(".")
 
 
 def _count(value: float | Decimal) -> str:
-    value = int(value) if value == int(value) else value
-    return f"{value:,}" if abs(value) < 10**12 else tokens(value)
+    if not -(10**12) < value < 10**12:
+        return tokens(value)
+    return f"{int(value):,}" if value == int(value) else f"{value:,}"
 
 
 def _plain(value: Any) -> str:
@@ -150,6 +156,15 @@ def _day(value: date) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
+def _nested(value: Any) -> str:
+    """Texts as a list, and by name; all else as JSON."""
+    if isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    if isinstance(value, dict) and all(isinstance(one, str) for one in value.values()):
+        return ", ".join(f"{name}={one}" for name, one in value.items())
+    return as_json(value)
+
+
 _OF_UNIT: dict[Unit, Callable[[Any], str]] = {
     Unit.TEXT: str,
     Unit.COUNT: _count,
@@ -162,5 +177,5 @@ _OF_UNIT: dict[Unit, Callable[[Any], str]] = {
     Unit.DAY: _day,
     Unit.FLAG: _flag,
     Unit.VALUE: _plain,
-    Unit.NESTED: as_json,
+    Unit.NESTED: _nested,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ __all__ = ["cells_of", "markdown", "on_the_point", "plain", "render", "room_of",
 _TOTAL = "total"
 _AS_ASCII = str.maketrans({NULL: "-", ELLIPSIS: "...", "·": "-", "∞": "inf", "─": "-"})
 _BAD = ("error", "failed")
+_COMPARED = ("a", "b", "change", "a_per_day", "b_per_day")
+_UNITS = {unit.value: unit for unit in Unit}
 
 
 def render(answer: Answer, width: int | None = None, *, full: bool = False) -> RenderableType:
@@ -105,7 +107,7 @@ def _contents(answer: Answer, encoding: str | None) -> list[Content]:
     contents = []
     for place, column in enumerate(answer.columns):
         values = [row[place] for row in answer.rows]
-        cells = cells_of(values, column, answer, encoding)
+        cells = _cells(answer, place, encoding)
         if answer.total is not None:
             cells.append(_of_total(answer, place, encoding))
         if column.unit is Unit.USD:
@@ -113,6 +115,18 @@ def _contents(answer: Answer, encoding: str | None) -> list[Content]:
         rank = 2 if place in (0, main) else 1 if place < answer.grouped_by else 0
         contents.append(Content(column, cells, rank, not any(values)))
     return contents
+
+
+def _cells(answer: Answer, place: int, encoding: str | None = None) -> list[str]:
+    """The cells of a column. Where a column says what its row is a number of, the others are told so."""
+    column = answer.columns[place]
+    if column.unit is not Unit.VALUE or column.name not in _COMPARED or "unit" not in answer.names:
+        return cells_of([row[place] for row in answer.rows], column, answer, encoding)
+    unit = answer.names.index("unit")
+    return [
+        cells_of([row[place]], replace(column, unit=_UNITS.get(row[unit], Unit.VALUE)), answer, encoding)[0]
+        for row in answer.rows
+    ]
 
 
 def cells_of(values: Iterable[Any], column: Column, answer: Answer, encoding: str | None = None) -> list[str]:
@@ -192,10 +206,7 @@ def markdown(answer: Answer) -> str:
         return f"{below or 'nothing to show'}\n"
     heads = [_escaped(title) for title in titles(answer.columns)]
     marks = ["---:" if column.unit in RIGHT else "---" for column in answer.columns]
-    columns = [
-        [_escaped(cell) for cell in cells_of([row[place] for row in answer.rows], column, answer)]
-        for place, column in enumerate(answer.columns)
-    ]
+    columns = [[_escaped(cell) for cell in _cells(answer, place)] for place in range(len(answer.columns))]
     rows: list[Sequence[str]] = [heads, marks, *zip(*columns, strict=True)]
     if answer.total is not None:
         totals = [_of_total(answer, place, None) for place in range(len(answer.columns))]

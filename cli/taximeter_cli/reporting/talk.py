@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,8 @@ from taximeter_queries.answer import Answer
 from taximeter_queries.columns import Column
 
 from taximeter_cli.reporting import footer, tables
-from taximeter_cli.reporting.messages import said_in
 from taximeter_cli.reporting.numbers import duration, shown, tokens, usd
-from taximeter_cli.reporting.words import ELLIPSIS, folded, harmless, line
+from taximeter_cli.reporting.words import ELLIPSIS, folded, harmless
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -24,7 +23,7 @@ __all__ = ["is_conversation", "render"]
 _INDENT = 2
 _MOST_LINES = 4
 _MOST_ROOM = 120
-_COLOURS = {"user": "green", "assistant": "cyan", "system": "magenta", "tool": "yellow"}
+_SAID = {"asked": "green", "answered": "cyan"}
 
 
 def is_conversation(answer: Answer) -> bool:
@@ -59,19 +58,20 @@ class _Talk:
 
     def _said(self, row: Mapping[str, Any], room: int, encoding: str | None) -> Iterator[Text]:
         """What went in and what came out, each by who said it."""
-        for name, usual in (("input", "user"), ("output", "assistant")):
-            for who, text in said_in(row.get(name), usual, last_only=name == "input" and not self.full):
-                lines = list(_wrapped(f"{line(who)}: {text}", min(room, _MOST_ROOM) - _INDENT, encoding))
-                kept = lines if self.full else lines[:_MOST_LINES]
-                for part in kept:
-                    yield _text(" " * _INDENT + part, _COLOURS.get(who, ""))
-                if len(kept) < len(lines):
-                    more = f"{ELLIPSIS} {len(lines) - len(kept):,} more lines"
-                    yield from _folded(more, room, _INDENT, "dim", encoding)
+        indent = min(_INDENT, room - 1)
+        for name, colour in _SAID.items():
+            if not (text := str(row.get(name) or "").strip()):
+                continue
+            lines = list(_wrapped(f"{name}: {text}", min(room, _MOST_ROOM) - indent, encoding))
+            kept = lines if self.full or len(lines) <= _MOST_LINES + 1 else lines[:_MOST_LINES]
+            yield from (_text(" " * indent + part, colour) for part in kept)
+            if len(kept) < len(lines):
+                more = f"{ELLIPSIS} {len(lines) - len(kept):,} more lines"
+                yield from _folded(more, room, indent, "dim", encoding)
 
 
 def _below(answer: Answer, was_said: bool) -> list[str]:
-    lines = footer.lines(answer)
+    lines = footer.lines(replace(answer, coverage=None))  # that is of all calls, and these have their costs beside them
     if not was_said and not any("content" in note for note in answer.notes):
         lines.append("what was said is not in the lake: content lands only where it is captured and kept")
     return lines

@@ -65,9 +65,10 @@ class _Tree:
         roots = grown(self.answer.records())
         shown = list(branches(roots, full=self.full, deepest=max(2, (room * 3 // 5 - _LEAST_NAME) // 2)))
         yield from _drawn(shown, roots, room, encoding)
-        below = [tables.plain(one, encoding) for one in [_summary(roots), *footer.lines(self.answer)]]
-        for one in below:
-            yield from (Text(part, style="dim", no_wrap=True, overflow="crop") for part in folded(one, room))
+        # The coverage is that of all calls; what these cost stands beside them.
+        for one in [_summary(roots), *footer.lines(replace(self.answer, coverage=None))]:
+            parts = folded(tables.plain(one, encoding), room)
+            yield from (Text(part, style="dim", no_wrap=True, overflow="crop") for part in parts)
 
 
 def _drawn(shown: Sequence[Branch], roots: Sequence[Node], room: int, encoding: str | None) -> Iterator[Text]:
@@ -183,5 +184,7 @@ def _summary(roots: Sequence[Node]) -> str:
     errors = sum(node.is_error for node in nodes)
     said = [f"{len(nodes):,} span{'s'[: len(nodes) != 1]}", duration(length)]
     said += [usd(sum(costs[1:], costs[0]))] if costs else []
+    unpriced = sum(bool(node.row.get("billable")) and node.row.get("cost_usd") is None for node in nodes)
+    said += [f"{unpriced:,} call{'s'[: unpriced != 1]} unpriced"] if unpriced else []
     said += [f"{errors:,} error{'s'[: errors != 1]}"] if errors else []
     return " · ".join(said)

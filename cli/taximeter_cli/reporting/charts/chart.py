@@ -130,10 +130,10 @@ def _over_time(answer: Answer, title: str, column: Column, place: int, time: int
 
 
 def _few(series: list[Series], column: Column) -> tuple[tuple[Series, ...], tuple[str, ...]]:
-    """The largest, and the others together, if there is such a thing."""
-    if len(series) <= MOST_SERIES:
-        return tuple(series), ()
+    """The largest first, and the others together, if there is such a thing."""
     ranked = sorted(series, key=lambda one: -one.size)
+    if len(series) <= MOST_SERIES:
+        return tuple(ranked), ()
     kept, rest = ranked[:MOST_SERIES], ranked[MOST_SERIES:]
     if column.unit not in ADDITIVE:
         return tuple(kept), (f"{len(rest):,} more are not drawn",)

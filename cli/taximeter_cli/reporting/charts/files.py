@@ -32,7 +32,7 @@ _MOST_BARS = 40
 _BAR_IN = 0.28
 _LABEL, _CAPTION = 36, 130
 _INSTALL = "taximeter: charts in files are drawn by matplotlib: pip install 'taximeter[charts]'"
-_SETTINGS = {
+_SETTINGS: Any = {  # the library's type names all its settings
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],  # comes with the library
     "svg.fonttype": "none",  # text stays text: it can be searched, and read out

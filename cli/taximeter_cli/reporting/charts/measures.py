@@ -23,7 +23,7 @@ MAIN = {
     "traces": "cost_usd",
     "trace": "duration_ms",
     "calls": "cost_usd",
-    "compare": "cost_usd",
+    "compare": "change_share",
     "coverage": "calls",
 }
 _NUMBERS = frozenset({Unit.COUNT, Unit.TOKENS, Unit.USD, Unit.MS, Unit.PER_SECOND, Unit.SHARE, Unit.VALUE})
