@@ -33,6 +33,7 @@ WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "redact, nothing is found": ({"enrich": False}, {"patterns": PATTERNS}),
     "redact, in every span a key": ({"enrich": False}, {"keys": ("user.id",)}),
     "redact, in every span a text": ({"enrich": False}, {"patterns": ("re:conversation-[0-9]+",)}),
+    "redact, in every span its name": ({"enrich": False}, {"patterns": ("re:chat",)}),
     "enrich and redact, nothing is found": ({}, {"patterns": PATTERNS}),
     "enrich, keep errors of a tenth": ({"sample": 0.1, "keep": ("errors",)}, {}),
 }

@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -141,6 +142,21 @@ def test_a_text_that_looks_like_an_attribute_deceives_nobody() -> None:
     [sent] = own.take([Record(1, 1, Signal.TRACES, 1, "", payload)], 0.0)
     [found] = ExportTraceServiceRequest.FromString(sent.payload).resource_spans[0].scope_spans[0].spans
     assert found.attributes == [_pair("note", look_alike.decode()), _pair("user.id", REDACTED)]
+
+
+def test_log_bodies_and_names_are_redacted_whatever_they_are() -> None:
+    """Texts in place, numbers and pairs the slow way; names of events and severities, too."""
+    request = ExportLogsServiceRequest()
+    logs = request.resource_logs.add().scope_logs.add().log_records
+    for value in ("to a@b.example", {"to": ["a@b.example"]}, 7, "plain"):
+        logs.add(body=any_value(value), event_name="c@d.example", severity_text="WARN")
+    own = Treatment(TreatmentConfig(enrich=False), RedactConfig(patterns=("email", "re:WARN")), lambda: BOOK)
+    [sent] = own.take([Record(1, 1, Signal.LOGS, 4, "", request.SerializeToString())], 0.0)
+    for log, value in zip(logs, (f"to {REDACTED}", {"to": [REDACTED]}, 7, "plain"), strict=True):
+        log.body.CopyFrom(any_value(value))
+        log.event_name = log.severity_text = REDACTED
+    assert sent.payload == request.SerializeToString()
+    assert own.counts["redacted"] == 4
 
 
 def test_what_is_not_redacted_of_a_batch_is_passed_byte_for_byte() -> None:

@@ -150,9 +150,7 @@ def _redact(batch: Batch, decoded: Columns, redacting: Redacting) -> None:
         for number, request in enumerate(batch.requests):
             if not _is_plain(batch.signal, request.payload):
                 elsewhere[batch.first[number] : batch.first[number + 1]] = True
-        swapped, rest = swap(
-            batch.signal, batch.content, decoded.attributes, batch.columns.attributes, redacting, elsewhere
-        )
+        swapped, rest = swap(batch.signal, batch.content, decoded, batch.columns, redacting, elsewhere)
         batch.contents.update(swapped)
         batch.redacted += len(swapped)
         changed = elsewhere | rest

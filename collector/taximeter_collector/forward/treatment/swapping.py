@@ -1,13 +1,13 @@
-"""Redacted attributes put in the place of what was sent, without taking their item apart.
+"""Redacted attributes and texts put in the place of what was sent, without taking their item apart.
 
-The columns tell which attributes of an item the rules have changed. Where such an attribute stands once in the item, in
-the bytes that everybody writes it with, others are put there; then what came out is decoded, and whatever does not say
+The columns tell what of an item the rules have changed. Where such an attribute or text stands once in the item, in the
+bytes that everybody writes it with, others are put there; then what came out is decoded, and whatever does not say
 what the redacted columns say is done again the slow way. A text that looks like an attribute deceives nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -26,27 +26,23 @@ from taximeter_collector.journal import Record, Signal
 __all__ = ["differing_elsewhere", "swap"]
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
+Columns: TypeAlias = Spans | Logs
 
 _RESOURCE, _SCOPE = 0x0A, 0x12
 _PAIRS = r"^(?:\{|\[(?s:.*)\{)"
 
 
 def swap(
-    signal: Signal,
-    content: Callable[[int], bytes],
-    before: Attributes,
-    after: Attributes,
-    redacting: Redacting,
-    except_for: Mask,
+    signal: Signal, content: Callable[[int], bytes], before: Columns, after: Columns, redacting: Redacting, but: Mask
 ) -> tuple[dict[int, bytes], Mask]:
-    """Items with their attributes as they must be; and those whose attributes differ, and that could not be done."""
-    changes = _Changes.of(before, after, redacting)
-    if not len(changes.owners):
-        return {}, np.zeros(before.owners, np.bool_)
+    """Items as they must be, and those that differ and could not be done. Those in the mask are not looked at."""
+    fields = _Changes.of(before.attributes, after.attributes, redacting).fields(signal)
+    for name, written in _TEXTS[signal].items():
+        fields += _texts(getattr(before, name), getattr(after, name), written)
     found: dict[int, bytes] = {}
     failed: set[int] = set()
-    for owner, old, new in changes.fields(signal):
-        if except_for[owner] or owner in failed:
+    for owner, old, new in fields:
+        if but[owner] or owner in failed:
             continue
         now = found[owner] if owner in found else content(owner)
         if now.count(old) == 1:
@@ -57,9 +53,36 @@ def swap(
     for owner in _wrong(signal, found, after):
         failed.add(owner)
         del found[owner]
-    rest = np.zeros(before.owners, np.bool_)
+    rest = np.zeros(len(before), np.bool_)
     rest[list(failed)] = True
     return found, rest
+
+
+def _texts(before: pa.Array, after: pa.Array, written: Callable[[str], bytes]) -> list[tuple[int, bytes, bytes]]:
+    """Whose text is another, and the bytes before and afterwards."""
+    rows = np.flatnonzero(_differ(before, after))
+    several = zip(
+        rows.tolist(), before.take(pa.array(rows)).to_pylist(), after.take(pa.array(rows)).to_pylist(), strict=True
+    )
+    return [(row, written(old), written(new)) for row, old, new in several]
+
+
+def _text_in(*tags: int) -> Callable[[str], bytes]:
+    """How a text is written that is in a field, or in a field of a field."""
+
+    def written(text: str) -> bytes:
+        content = text.encode()
+        for tag in reversed(tags):
+            content = sized(tag, content)
+        return content
+
+    return written
+
+
+_TEXTS: dict[Signal, dict[str, Callable[[str], bytes]]] = {
+    Signal.TRACES: {"name": _text_in(0x2A), "trace_state": _text_in(0x1A)},
+    Signal.LOGS: {"body": _text_in(0x2A, 0x0A), "severity_text": _text_in(0x1A), "event_name": _text_in(0x62)},
+}
 
 
 @dataclass(slots=True)
@@ -93,7 +116,7 @@ class _Changes:
             nothing + after.text.take(pa.array(which)).to_pylist(),
         )
 
-    def fields(self, signal: Signal) -> Sequence[tuple[int, bytes, bytes]]:
+    def fields(self, signal: Signal) -> list[tuple[int, bytes, bytes]]:
         """Whose, and the bytes before and afterwards, if both are texts."""
         return [
             (
@@ -107,33 +130,37 @@ class _Changes:
         ]
 
 
-def _wrong(signal: Signal, items: dict[int, bytes], wanted: Attributes) -> list[int]:
-    """The items whose attributes, decoded, are not those that are wanted."""
+def _wrong(signal: Signal, items: dict[int, bytes], wanted: Columns) -> list[int]:
+    """The items that, decoded, do not say what is wanted."""
     if not items:
         return []
     owners = np.array(list(items), np.int64)
     payload = sized(_RESOURCE, sized(_SCOPE, b"".join(map(item_field, items.values()))))
     records = [Record(0, 0, signal, len(items), "", payload)]
     try:
-        found = (decode_spans(records) if signal == Signal.TRACES else decode_logs(records)).attributes
+        columns = decode_spans(records) if signal == Signal.TRACES else decode_logs(records)
     except ValueError:
         return list(items)
-    expected = wanted.take(owners)
-    same = np.diff(found.offsets) == np.diff(expected.offsets) if found.owners == expected.owners else None
-    if same is None or not same.all() or len(found.codes) != len(expected.codes):
+    found, expected = columns.attributes, wanted.attributes.take(owners)
+    if not np.array_equal(found.offsets, expected.offsets):
         return list(items)
     differ = _differ(found.text, expected.text)
     differ |= np.array(found.keys, object)[found.codes] != np.array(expected.keys, object)[expected.codes]
-    return list(set(owners[found.owner[differ]].tolist()))
+    wrong = np.zeros(len(owners), np.bool_)
+    wrong[found.owner[differ]] = True
+    for name in _TEXTS[signal]:
+        told, meant = getattr(columns, name), getattr(wanted, name).take(pa.array(owners))
+        wrong |= np.asarray(pc.fill_null(told, "")) != np.asarray(pc.fill_null(meant, ""))
+    found_wrong: list[int] = owners[wrong].tolist()
+    return found_wrong
 
 
-def differing_elsewhere(before: Spans | Logs, after: Spans | Logs, redacting: Redacting) -> Mask:
-    """The items of which a text is another that is in none of their own attributes, or of which the columns do not show
-    all that they hold."""
+def differing_elsewhere(before: Columns, after: Columns, redacting: Redacting) -> Mask:
+    """The items of which another text differs than those that can be swapped, or of which the columns do not show all
+    that they hold."""
     found = np.zeros(len(before), np.bool_)
-    for name in ("name", "status_message", "trace_state", "event_name", "severity_text", "body"):
-        if hasattr(before, name):
-            found |= _differ(getattr(before, name), getattr(after, name))
+    if isinstance(before, Spans) and isinstance(after, Spans):
+        found |= _differ(before.status_message, after.status_message)
     if isinstance(before, Spans) and isinstance(after, Spans):
         for old, new, name in ((before.events, after.events, "name"), (before.links, after.links, "trace_state")):
             inner = _differ(getattr(old, name), getattr(new, name))
