@@ -66,7 +66,7 @@ def _described(report: Report) -> dict[str, Any]:
         "name": report.name,
         "sentence": report.sentence + grouped,
         "arguments": report.asks,
-        "without": () if report.can_group else ("by",),
+        "without": [*(() if report.can_group else ("by",)), *(() if report.name in _LONG else ("full",))],
     }
 
 
@@ -216,6 +216,7 @@ def _schema(
     tell(asked, lambda progress: answer)
 
 
+_LONG = ("conversation", "trace")
 _SQL_TIME_S = 60.0
 _SQL_ROWS = 1_000_000
 _COMMANDS = {"cost": _cost, "models": _models}
@@ -239,7 +240,7 @@ sql = as_command(
     name="sql",
     sentence="Answer a query of your own over the lake's tables, and nothing but those: no other files, no network.\n\n"
     "`schema` lists the tables. Unless told otherwise, it may take a minute, 2 GiB, and a million rows.",
-    without=("by", "where", "sort", "chart", "sql"),
+    without=("by", "where", "sort", "chart", "sql", "full"),
 )
 schema = as_command(
     _schema,

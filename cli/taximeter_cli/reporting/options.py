@@ -146,6 +146,9 @@ class Asked:
             min=0.1, metavar="[SECONDS]", rich_help_panel=_HOW, help="Ask again every 2 seconds, or as often as told."
         ),
     ] = None
+    full: Annotated[
+        bool, typer.Option("--full", rich_help_panel=_HOW, help="Show all that was said and all spans, however long.")
+    ] = False
     sql: Annotated[bool, typer.Option("--sql", rich_help_panel=_HOW, help="Print the SQL instead of running it.")] = (
         False
     )

@@ -134,7 +134,7 @@ def _draw(asked: Asked, answer: Answer, console: Console) -> None:
     else:
         from taximeter_cli.reporting.tables import render
 
-        console.print(render(answer, console.width))
+        console.print(render(answer, console.width, full=asked.full))
 
 
 def _console(asked: Asked) -> Console:
