@@ -49,5 +49,5 @@ def looks(shown: Any, width: int = 80, encoding: str = "utf-8", **console: Any) 
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     Console(file=file, width=width, **{"highlight": False, **console}).print(shown)
     file.flush()
-    text = file.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    text = file.buffer.getvalue().decode(encoding)
     return "\n".join(line.rstrip() for line in text.rstrip("\n").split("\n"))

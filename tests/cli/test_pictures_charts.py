@@ -41,7 +41,8 @@ BY_DAY = cost([DAY], [(date(2026, 11, day), 1, 1, Decimal(day)) for day in range
 
 def drawn(told: Answer, width: int = 60, encoding: str = "utf-8", column: str | None = None) -> str:
     """A chart as it is printed."""
-    console = Console(width=width, color_system=None, file=_File(encoding))
+    file: Any = _File(encoding)
+    console = Console(width=width, color_system=None, file=file)
     with console.capture() as captured:
         charts.draw(told, console, column)
     return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))

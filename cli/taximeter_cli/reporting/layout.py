@@ -15,6 +15,7 @@ GAP = 2
 _LEAST_TEXT = 8
 _LITTLE_TEXT = 4
 _MUCH_HEAD = 12
+_LEAST_KEY = 14
 _OF_ID = 9
 _MUCH_TEXT = 40
 _UNITS = ("_tokens_per_second", "_per_second", "_tokens", "_usd", "_ms")
@@ -116,7 +117,7 @@ def _fitted(
     words = [max(map(width, head.split(" "))) for head in heads]
     narrow = [max(pair) for pair in zip(widths, words, strict=True)]
     floors = [
-        min(one, max(least, min(word, _MUCH_HEAD) if least > _LITTLE_TEXT else 1)) if column.can_shrink else one
+        min(one, _least_of(column, least, word)) if column.can_shrink else one
         for one, word, column in zip(narrow, words, columns, strict=True)
     ]
     if sum(floors) > room:
@@ -124,6 +125,13 @@ def _fitted(
     ids = [min(one, max(_OF_ID, floor)) for one, floor in zip(narrow, floors, strict=True)]
     ids = [id_ if column.is_id else one for column, id_, one in zip(columns, ids, narrow, strict=True)]
     return _grown(_shrunk(_shrunk(narrow, ids, room), floors, room), one_line, room)
+
+
+def _least_of(column: Content, least: int, word: int) -> int:
+    """How much of a text there is at least. What the rows are grouped by is read first, and is worth a column more."""
+    if least <= _LITTLE_TEXT:
+        return least
+    return max(least, _LEAST_KEY if column.rank else 0, min(word, _MUCH_HEAD))
 
 
 def _shrunk(widths: Iterable[int], floors: Sequence[int], room: int) -> list[int]:
