@@ -66,7 +66,7 @@ test-lowest:  ## the tests of meter, collector and commands on the oldest versio
 $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet uv
-	. $(VENV)/bin/activate && $(INSTALL) --editable '.[collector]' --group test --group rivals --group check
+	. $(VENV)/bin/activate && $(INSTALL) --editable '.[collector]' --group test --group rivals --group second-engine --group check
 	touch $@
 
 $(DEMO)/.ready: pyproject.toml requirements.lock
