@@ -31,7 +31,7 @@ PIXELS = (int(_WIDE_IN * _DPI), int(_HIGH_IN * _DPI))
 _MOST_BARS = 40
 _BAR_IN = 0.28
 _LABEL, _CAPTION = 36, 130
-_INSTALL = "taximeter: charts in files are drawn by matplotlib: pip install 'taximeter[charts]'"
+_INSTALL = "taximeter: charts in files are drawn by matplotlib: pip install 'taximeter[collector]'"
 _SETTINGS: Any = {  # the library's type names all its settings
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],  # comes with the library
