@@ -119,6 +119,22 @@ def test_a_share_of_all_traces_is_whole_traces_and_the_same_ones_in_every_sample
     assert {attributes_of(item).get(PROBABILITY) for item in found[Signal.LOGS] if not item.trace_id} == {None}
 
 
+def test_two_samplers_in_a_row_tell_what_both_do_together() -> None:
+    """They keep the same traces, so the smaller share is that of both; and it is told once."""
+    several = record("traces", spans(*(in_trace(trace(at), at + 1) for at in range(200))))
+    for first, second in ((0.25, 0.5), (0.5, 0.25)):
+        [sent] = treatment(enrich=False, sample=first).take([several], 0.0)
+        for more in ({}, {"keep": ("errors",)}):
+            own = treatment(enrich=False, sample=second, **more)
+            again = own.take([record("traces", sent.payload)], 0.0) + own.close()
+            found = items_of(again)[Signal.TRACES]
+            assert {item.trace_id.hex() for item in found} == {
+                trace(at) for at in range(200) if int(trace(at)[-14:], 16) >= 3 << 54
+            }
+            assert all([pair.key for pair in item.attributes].count(PROBABILITY) == 1 for item in found)
+            assert {attributes_of(item)[PROBABILITY] for item in found} == {0.25}
+
+
 def test_honeycomb_is_told_for_how_many_an_item_stands() -> None:
     own = treatment(enrich=False, sample=0.1, names="honeycomb")
     several = [in_trace(trace(at), at + 1) for at in range(100)]

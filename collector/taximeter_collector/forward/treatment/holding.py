@@ -34,6 +34,8 @@ class Held:
     resource: Node
     scope: Node
     content: bytes
+    told: float | None = None
+    """With what probability a sampler before us has sent it."""
     size: int = 0
 
 

@@ -83,7 +83,7 @@ class Keeping:
             content = batch.content(item) + (prepared.appended[item] if prepared.appended else b"")
             released = self._holding.add(
                 (int(high[item]), int(low[item])),
-                Held(batch.signal, position, resource, scope, content),
+                Held(batch.signal, position, resource, scope, content, prepared.told.get(item)),
                 now,
                 since=since,
                 is_sampled=chosen[item],
@@ -100,7 +100,7 @@ class Keeping:
         by_signal: dict[Signal, list[tuple[Held, bytes]]] = {}
         for one in released:
             for item in one.items:
-                share = self._writing.share[item.signal] if one.is_sampled else b""
+                share = self._writing.share(item.signal, item.told, is_sampled=one.is_sampled)
                 by_signal.setdefault(item.signal, []).append((item, item.content + share))
         return [outgoing for signal, items in by_signal.items() for outgoing in self._packed(signal, items)]
 

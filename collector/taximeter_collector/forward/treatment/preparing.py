@@ -22,7 +22,7 @@ from taximeter_collector.forward.treatment.enriching import JOURNAL, KEYS, Calls
 from taximeter_collector.forward.treatment.names import NAMES
 from taximeter_collector.forward.treatment.redacting import Redacting
 from taximeter_collector.forward.treatment.remembered import Remembered, again
-from taximeter_collector.forward.treatment.selecting import Selecting
+from taximeter_collector.forward.treatment.selecting import PROBABILITY, Selecting
 from taximeter_collector.journal import Record, Signal
 from taximeter_collector.land.calls import calls_of_logs, calls_of_spans
 from taximeter_collector.land.clock import settle
@@ -46,6 +46,8 @@ class Prepared:
     """What is put behind the content of each item, if there is any."""
     usd: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     """What each item adds to the bill."""
+    told: dict[int, float] = field(default_factory=dict)
+    """Of items that were sampled on their way here, with what probability; they do not say so any more."""
 
     @property
     def has_trace(self) -> Mask:
@@ -67,6 +69,7 @@ class Preparing:
         self._redaction = Redaction(rules)
         self._selecting = Selecting.of(config)
         self._samples = config.sample < 1 and not config.keep
+        self._tells = frozenset({PROBABILITY, NAMES[config.names].sample_rate} - {""}) if config.sample < 1 else None
         self._enriching = Enriching(NAMES[config.names], book, scratch) if config.enrich else None
         self._seen = Remembered(_SEEN_BITS)
         self._new: list[Keys] = []
@@ -118,7 +121,10 @@ class Preparing:
                 counts["dropped_duplicate"] += int((kept & known).sum())
                 kept &= ~known
                 self._new.append(keys[kept])
-        return Prepared(batch, kept)
+        prepared = Prepared(batch, kept)
+        if self._tells:
+            _untell(prepared, self._tells)
+        return prepared
 
     def chosen(self, bits: npt.NDArray[np.uint64]) -> Mask:
         """Which traces are in the share that is sent."""
@@ -135,6 +141,19 @@ class Preparing:
         for one, calls in several:
             counts["enriched"] += len(calls.rows)
             _put(one, calls, enriching)
+
+
+def _untell(prepared: Prepared, keys: frozenset[str]) -> None:
+    """Take out what another sampler says of itself: it is to be said of both."""
+    batch, attributes = prepared.batch, prepared.batch.columns.attributes
+    places = attributes.places.get(PROBABILITY)
+    if places is None or batch.signal == Signal.METRICS:
+        return
+    owners = attributes.owner[places]
+    for row, share in zip(owners.tolist(), attributes.doubles.take(pa.array(places)).to_pylist(), strict=True):
+        if prepared.kept[row] and share is not None and 0 < share <= 1:
+            prepared.told[row] = share
+    _strip(batch, np.unique(owners[prepared.kept[owners]]).astype(np.int64), keys)
 
 
 def _fingerprints(batch: Batch) -> Keys | None:

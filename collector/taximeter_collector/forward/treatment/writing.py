@@ -28,6 +28,7 @@ from taximeter_collector.journal import Record, Signal
 __all__ = ["Writing"]
 
 _ITEM = b"\x12"
+_MOST_SHARES = 1024
 
 
 class Writing:
@@ -38,15 +39,16 @@ class Writing:
         self._truncates = config.oversized == "truncate"
         self.counts = counts
         self._put_aside = put_aside
-        self.share = {signal: _share(signal, config) for signal in (Signal.TRACES, Signal.LOGS)}
-        """What is appended to what was sampled."""
+        self._sample = config.sample
+        self._rate_key = NAMES[config.names].sample_rate
+        self._shares: dict[tuple[Signal, float], bytes] = {}
         self._samples = config.sample < 1 and not config.keep
 
     def written(self, prepared: Prepared) -> Iterator[Outgoing]:
         """A request for each record of which something is kept; more, where it is too large."""
         batch = prepared.batch
-        if self._samples and batch.signal in self.share:
-            _append_to_all(prepared, self.share[batch.signal])
+        if self._samples and batch.signal != Signal.METRICS:
+            self._tell_shares(prepared)
         changed = defaultdict(list)
         for item, of in zip(batch.contents, _requests_of(prepared, list(batch.contents)), strict=True):
             changed[of].append(item)
@@ -65,6 +67,30 @@ class Writing:
             else:
                 count = len(request) if is_plain else self._kept(prepared, number)
                 yield Outgoing(batch.signal, body, count, record.position, record.position)
+
+    def share(self, signal: Signal, told: float | None, *, is_sampled: bool) -> bytes:
+        """With what probability an item was sent: our way, and the backend's. `told` is that of a sampler before us,
+        which has taken the same random bits: the smaller one is that of both.
+        """
+        share = min(1.0 if told is None else told, self._sample if is_sampled else 1.0)
+        if not 0 < share < 1:
+            return b""
+        known = self._shares.get((signal, share))
+        if known is None:
+            rate = encode_int(signal, self._rate_key, round(1 / share)) if self._rate_key else b""
+            known = encode_double(signal, PROBABILITY, share) + rate
+            if len(self._shares) < _MOST_SHARES:
+                self._shares[signal, share] = known
+        return known
+
+    def _tell_shares(self, prepared: Prepared) -> None:
+        signal, told = prepared.batch.signal, prepared.told
+        before = prepared.appended or [b""] * prepared.batch.size
+        share = self.share(signal, None, is_sampled=True)
+        has_trace = prepared.has_trace.tolist()
+        prepared.appended = [one + share if is_of else one for one, is_of in zip(before, has_trace, strict=True)]
+        for row, probability in told.items():
+            prepared.appended[row] = before[row] + self.share(signal, probability, is_sampled=has_trace[row])
 
     def _kept(self, prepared: Prepared, number: int) -> int:
         """How many rows of a request are kept."""
@@ -121,15 +147,6 @@ class Writing:
         self._put_aside(SetAside(signal, payload, count, position, reason, treated=True))
 
 
-def _share(signal: Signal, config: TreatmentConfig) -> bytes:
-    """With what probability it was sent: our way, and the backend's."""
-    if not 0 < config.sample < 1:
-        return b""
-    key = NAMES[config.names].sample_rate
-    rate = encode_int(signal, key, round(1 / config.sample)) if key else b""
-    return encode_double(signal, PROBABILITY, config.sample) + rate
-
-
 def _plain_fields(request: Request) -> list[bytes]:
     data = request.payload
     return [data[begin:end] for begin, end in zip(request.begins, request.ends, strict=True)]
@@ -147,12 +164,6 @@ def _longer_fields(request: Request, appended: list[bytes]) -> list[bytes]:
 def _requests_of(prepared: Prepared, items: list[int]) -> list[int]:
     found: list[int] = (prepared.batch.first.searchsorted(items, side="right") - 1).tolist() if items else []
     return found
-
-
-def _append_to_all(prepared: Prepared, share: bytes) -> None:
-    before = prepared.appended or [b""] * prepared.batch.size
-    told = prepared.has_trace.tolist()
-    prepared.appended = [one + share if is_told else one for one, is_told in zip(before, told, strict=True)]
 
 
 def _points_in(payload: bytes) -> int:
