@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["SENTENCES"]
 
 SENTENCES = {
-    "cost": "What calls cost.",
+    "cost": "What calls cost, and how many of them have a price.",
     "tokens": "Which tokens went in and came out, and what caching saved.",
     "latency": "How long answers took: percentiles, time to the first token, tokens per second.",
     "errors": "What went wrong: how often, of which type, and what failed and repeated calls cost.",

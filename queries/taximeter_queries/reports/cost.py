@@ -9,7 +9,7 @@ __all__ = ["REPORT"]
 
 REPORT = Report(
     name="cost",
-    sentence="What calls cost.",
+    sentence="What calls cost, and how many of them have a price.",
     by=("model",),
     sort=("-cost_usd", "-calls"),
     totals=True,
