@@ -17,12 +17,12 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from taximeter_collector.journal.files import sync
 from taximeter_collector.lake.schema import TABLES, LakeTable
 
-__all__ = ["DataFile", "Written", "repeating", "statistics_columns", "without_unused_texts"]
+__all__ = ["IDS", "DataFile", "Written", "statistics_columns", "without_unused_texts"]
 
 ROW_GROUP_BYTES = 16 << 20  # in Arrow: about 35,000 spans, 5 MB of file
 ROW_GROUP_ROWS = 1 << 17
 
-_IDS = ("trace_id", "span_id", "parent_span_id", "response_id", "billed_as")
+IDS = ("trace_id", "span_id", "parent_span_id", "response_id", "billed_as")
 # Of what is looked up by id: 0.4 bytes a row, and nothing measurable while writing.
 _LOOKED_UP = ("trace_id", "response_id")
 _FALSE_POSITIVES = 0.01
@@ -118,7 +118,7 @@ class DataFile:
             rows.schema,
             compression="zstd",
             compression_level=self._level,
-            use_dictionary=repeating(self._table.name),
+            use_dictionary=_repeating(self._table.name),
             column_encoding=_encodings(self._table.name),
             write_statistics=[*statistics_columns(self._table), "received_unix_nano", "journal_item"],
             bloom_filter_options={
@@ -168,7 +168,7 @@ def _present(table: LakeTable, names: Sequence[str]) -> list[str]:
 
 
 @cache
-def repeating(table: str) -> list[str]:
+def _repeating(table: str) -> list[str]:
     """Leaves that are written with a dictionary: text, but not what is different in every row.
 
     A dictionary of all values of `attributes` outgrows its page, and is given up: a tenth of the time, for nothing.
@@ -179,7 +179,7 @@ def repeating(table: str) -> list[str]:
             found.append(f"{column.name}.key_value.key")
             if column.name != "attributes":
                 found.append(f"{column.name}.key_value.value")
-        elif pa.types.is_string(column.type) and column.name not in _IDS:
+        elif pa.types.is_string(column.type) and column.name not in IDS:
             found.append(column.name)
     return found
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from taximeter_collector.lake.errors import LakeUnavailable
 from taximeter_collector.lake.log import ActiveFile, DeltaLog
-from taximeter_collector.lake.parquet import repeating
+from taximeter_collector.lake.parquet import IDS
 from taximeter_collector.lake.schema import TABLES, LakeTable
 
 __all__ = ["open_file", "read_file", "read_row_group", "row_group_bounds", "steadily"]
@@ -26,7 +26,8 @@ _LONG = ("value", "body")  # texts that hardly ever repeat
 
 def open_file(path: Path, table: LakeTable) -> Any:
     """A file whose texts are read as dictionaries, as they are in it."""
-    return pq.ParquetFile(path, read_dictionary=[name for name in repeating(table.name) if name not in _LONG])
+    texts = [column.name for column in table.columns if pa.types.is_string(column.type) and column.name not in IDS]
+    return pq.ParquetFile(path, read_dictionary=[name for name in texts if name not in _LONG])
 
 
 def row_group_bounds(source: Any, column: str) -> list[int]:
