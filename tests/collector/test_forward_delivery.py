@@ -573,3 +573,21 @@ def test_at_the_end_traces_that_wait_are_judged_as_they_are(tmp_path: Path) -> N
         forwarder.stop()
         assert forwarder.is_done()
         assert backend.span_ids() == forwarder.sent
+
+
+def test_dead_letters_that_cannot_be_written_are_told_once_and_nothing_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file is where their folder would be, as good as a disk that fails."""
+    caplog.set_level(logging.INFO, "taximeter")
+    with Backend() as backend, forwarding(tmp_path, backend.url) as forwarder:
+        in_the_way = forwarder.config.data / "dead-letter"
+        in_the_way.write_text("not a folder")
+        backend.always = lambda handler: handler.reply(400)
+        forwarder.append(spans())
+        until(lambda: forwarder.by_label("failed_attempts").get("dead-letters-fail", 0) > 2, "it is not told")
+        assert not forwarder.is_done()
+        in_the_way.unlink()
+        forwarder.settled()
+        assert len(forwarder.dead_letters()) == 1
+    assert said(caplog).count("a destination takes nothing now") == 1

@@ -211,3 +211,13 @@ def test_certificates_are_asked_for_and_shown(tmp_path: Path, certificates: Cert
             assert secure.span_ids() == forwarder.sent
     finally:
         secure.server.stop(0).wait()
+
+
+@pytest.mark.parametrize("header", ["x-bin=1", "bad!name=1"])
+def test_a_header_that_grpc_does_not_take_is_for_the_user_to_put_right(
+    tmp_path: Path, backend: GrpcBackend, header: str
+) -> None:
+    with forwarding(tmp_path, backend.url, headers=header) as forwarder:
+        forwarder.append(spans())
+        until(lambda: "metadata" in forwarder.by_label("failed_attempts"), "it is not told")
+        assert not forwarder.is_done()

@@ -109,6 +109,8 @@ def of_grpc(code: grpc.StatusCode, details: str, trailing: Any) -> Answer:
     if code is _Code.RESOURCE_EXHAUSTED:
         is_size = wait_s is None and _ABOUT_SIZE.search(details)
         return Answer(Verdict.TOO_LARGE if is_size else Verdict.LATER, reason, message, wait_s)
+    if code is _Code.INTERNAL and details == "Invalid metadata":  # what our own side of gRPC says
+        return Answer(Verdict.TO_PUT_RIGHT, "metadata", "gRPC does not take a header that is set")
     if code is _Code.UNAVAILABLE:
         reason = _of_connection(details) or reason
     return Answer(_VERDICT_OF_CODE.get(code, Verdict.REFUSED), reason, message, wait_s)

@@ -51,11 +51,16 @@ class DeadLetters:
                 self._bytes = None  # somebody may make room
                 return False
             self._bytes += len(payload)
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = name or f"{facts['journal_id']}-{facts['first']:016d}-{zlib.crc32(payload):08x}"
         told = {"signal": signal.name.lower(), "bytes": len(payload)} | facts
-        replace_durably(self.folder / f"{name}.otlp", payload)
-        replace_durably(self.folder / f"{name}.json", json.dumps(told, indent=2).encode())
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_durably(self.folder / f"{name}.otlp", payload)
+            replace_durably(self.folder / f"{name}.json", json.dumps(told, indent=2).encode())
+        except OSError:
+            with self._lock:
+                self._bytes = None
+            raise
         return True
 
     def letters(self) -> list[Letter]:

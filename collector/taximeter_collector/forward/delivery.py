@@ -178,7 +178,10 @@ class Delivery:
     def _settle(self, number: int, part: Parcel) -> _Outcome:
         tries, passed = 0, self.gate.passed
         while (entered := self.gate.enter()) is not None:
-            answer = self._ask(number, part)
+            try:
+                answer = self._ask(number, part)
+            except Exception as error:  # a mistake of ours must not keep the gate shut
+                answer = Answer(Verdict.LATER, "error", f"{type(error).__name__}: {error}")
             if answer.verdict is Verdict.TAKEN:
                 self.gate.answered(taken=True)
                 self._tally.taken(part.signal, part.items, len(part.payload), answer)
@@ -200,6 +203,13 @@ class Delivery:
             slowly = answer.verdict is Verdict.TO_PUT_RIGHT
             self._tally.failed(answer, self.gate.failed(entered, answer.wait_s, slowly=slowly))
         return _Outcome.STOPPED
+
+    def _trouble_keeping(self, part: Parcel, facts: dict[str, object], again: str) -> Answer | None:
+        """Put it aside; why that cannot be, if it cannot."""
+        try:
+            return None if self._letters.keep(part.signal, part.payload, facts, name=again) else _NO_ROOM
+        except OSError as error:
+            return Answer(Verdict.LATER, "dead-letters-fail", f"dead letters cannot be written: {error}")
 
     def _ask(self, number: int, part: Parcel) -> Answer:
         credentials = self._credentials()
@@ -230,10 +240,10 @@ class Delivery:
             "refused_unix_nano": time.time_ns(),
         }
         again = part.letter.name if part.letter and part.letter.bytes == len(part.payload) else ""
-        while not self._letters.keep(part.signal, part.payload, facts, name=again):
+        while trouble := self._trouble_keeping(part, facts, again):
             entered = self.gate.enter()
             if entered is None:
                 return False
-            self._tally.failed(_NO_ROOM, self.gate.failed(entered, slowly=True))
+            self._tally.failed(trouble, self.gate.failed(entered, slowly=True))
         self._tally.dead_letter(answer.reason, part.items, answer.message)
         return True

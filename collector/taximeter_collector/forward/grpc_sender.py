@@ -37,6 +37,7 @@ class GrpcSender:
         self._metadata = [(name, value) for name, value in credentials.headers.items() if name != "user-agent"]
         self._timeout_s = destination.timeout_s
         self._calls: dict[str, Any] = {}
+        self._is_closed = False
 
     def serve(self, signal: str, place: Endpoint) -> None:
         """Take requests of this signal, too."""
@@ -50,13 +51,19 @@ class GrpcSender:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 return Answer(Verdict.LATER, "timeout", "no answer in time")
             return of_grpc(error.code(), error.details() or "", error.trailing_metadata())
-        except ValueError:  # the channel was closed, as we are ending
-            return Answer(Verdict.LATER, "closed", "we are shutting down")
+        except (
+            TypeError,
+            ValueError,
+        ) as error:  # the channel was closed, as we are ending; or a header is none that gRPC takes
+            if self._is_closed:
+                return Answer(Verdict.LATER, "closed", "we are shutting down")
+            return Answer(Verdict.TO_PUT_RIGHT, "metadata", f"gRPC does not take a header: {error}")
 
     def abort(self) -> None:
         """See `Sender.abort`."""
-        self._channel.close()
+        self.close()
 
     def close(self) -> None:
         """See `Sender.close`."""
+        self._is_closed = True
         self._channel.close()
