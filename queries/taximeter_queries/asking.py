@@ -59,7 +59,7 @@ def ask(
         table = engine.run(_in_order(sql, order, more, totals and question.totals), progress)
         answer = _answer(question, scope, table, None if question.whole else limit, sql)
         if coverage:
-            answer = replace(answer, coverage=_coverage(engine))
+            answer = replace(answer, coverage=_coverage(engine, asked))
     answer = question.finish(answer) if question.finish else answer
     return _arranged(answer, sort or (), limit) if question.whole else answer
 
@@ -301,9 +301,10 @@ def _answer(question: Report, scope: _Scope, table: Table, limit: int | None, sq
     return Answer(question.name, whole, rows[:limit], scope.window, sql, len(by), total, cut, sides=tuple(scope.sides))
 
 
-def _coverage(engine: Engine) -> Coverage:
-    """Of the calls that were asked for, those that count."""
-    found = engine.run(sql_of("priced"))
+def _coverage(engine: Engine, asked: Mapping[str, str]) -> Coverage:
+    """Of the calls that were asked for, those that count; of one trace or conversation, those in it."""
+    within = [f"{name} = {literal(value)}" for name, value in asked.items() if name in ("trace_id", "conversation_id")]
+    found = engine.run(filled(sql_of("priced"), {"within": " AND ".join(within)} if within else {}))
     unpriced = [Unpriced(model, status, calls) for status, model, calls, priced, _ in found.rows if not priced]
     return Coverage(
         calls=sum(row[2] for row in found.rows),
