@@ -170,11 +170,11 @@ class _Watched:
         self._table: Table | None = None
         self._error: BaseException | None = None
         self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def result(self, time_s: float | None, progress: Progress | None) -> Table:
         """What it gives, or the error that it ends with: InterruptException if its time was over."""
-        thread = threading.Thread(target=self._run, daemon=True)
-        thread.start()
+        self._thread.start()
         try:
             self._wait(time_s, progress)
         except BaseException:
@@ -182,7 +182,8 @@ class _Watched:
             raise
         if self._error:
             raise self._error
-        assert self._table
+        if self._table is None:
+            raise MemoryError("not even a thread had room")
         return self._table
 
     def _run(self) -> None:
@@ -195,7 +196,7 @@ class _Watched:
 
     def _wait(self, time_s: float | None, progress: Progress | None) -> None:
         ends = None if time_s is None else time.monotonic() + time_s
-        while not self._done.wait(_TELL_EVERY_S):
+        while not self._is_done():
             if progress:
                 progress(self._connection.query_progress() / 100)
             if ends is not None and time.monotonic() >= ends:
@@ -204,8 +205,12 @@ class _Watched:
 
     def _interrupt(self) -> None:
         """As often as it takes: between two of its statements, nothing is there to be interrupted."""
-        while not self._done.wait(_TELL_EVERY_S):
+        while not self._is_done():
             self._connection.interrupt()
+
+    def _is_done(self) -> bool:
+        """Whether it is, after a moment in which it may be; also if its thread had no room to begin."""
+        return self._done.wait(_TELL_EVERY_S) or not self._thread.is_alive()
 
 
 def _without_moments(sql: str, names: Sequence[str], types: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from taximeter_cli.options import Mistake
 
@@ -17,16 +18,17 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(i?)B", re.IGNORECASE)
 _PATIENCE_S = 3.0
 """How long the engine may take to end what was interrupted."""
 _BESIDES_BYTES = 2**30
-"""What the process needs besides the engine, and the engine besides what it counts."""
+"""What the engine needs besides what it counts, and the answer."""
 
 
 @contextmanager
 def guarded(memory: str, time_s: float) -> Iterator[None]:
     """End the process if a query takes much more than it may, and does not hear that its time is over."""
-    before = _limit_memory(_bytes(memory) + _BESIDES_BYTES)
+    most = _bytes(memory)
     last = threading.Timer(time_s + _PATIENCE_S, _end, (time_s,))
     last.daemon = True
     last.start()
+    before = _limit_memory(_held_bytes() + most + _BESIDES_BYTES)
     try:
         yield
     except MemoryError as error:
@@ -53,6 +55,14 @@ def _limit_memory(most: int) -> int:
     before, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (most if hard < 0 else min(most, hard), hard))
     return before
+
+
+def _held_bytes() -> int:
+    """What the process has already, as far as the system tells."""
+    try:
+        return int(Path("/proc/self/statm").read_text("ascii").split()[5]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 def _end(time_s: float) -> None:
