@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -18,6 +18,7 @@ __all__ = ["table"]
 
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 _DIGITS = Decimal("0.000000000001")
+_WIDE = Context(prec=60)  # the usual one ends after 28 digits
 _OF_UNIT = {
     Unit.TEXT: pa.string(),
     Unit.COUNT: pa.int64(),
@@ -72,7 +73,7 @@ def _converter(kind: pa.DataType, column: Column) -> Callable[[Any], Any]:
     if pa.types.is_string(kind):
         return as_json if column.unit is Unit.NESTED else as_text
     if pa.types.is_decimal(kind) and kind.scale == 12 and not column.kind:
-        return lambda value: Decimal(value).quantize(_DIGITS)
+        return lambda value: Decimal(value).quantize(_DIGITS, context=_WIDE)
     if pa.types.is_floating(kind):
         return float
     return lambda value: value
