@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,9 @@ class Base:
         if name.partition(".")[0] in ("typer", "grpc", "httptools", "isal", "platformdirs", "psutil", "rich"):
             return None
         return next((spec for finder in self.finders if (spec := finder.find_spec(name, path, target))), None)
+    def find_distributions(self, *given):
+        return (one for finder in self.finders if hasattr(finder, "find_distributions")
+                for one in finder.find_distributions(*given))
 sys.meta_path[:] = [Base(sys.meta_path[:])]
 sys.argv[0] = "taximeter"
 from taximeter_cli.main import main
@@ -63,7 +67,12 @@ def test_the_version_is_told_with_what_a_bug_report_needs(tmp_path: Path) -> Non
     done = run(command_path(), "--version", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     python = ".".join(map(str, sys.version_info[:3]))
-    assert re.fullmatch(rf"taximeter {re.escape(taximeter.__version__)} \(Python {python}\S*, \w+\)\n", done.stdout)
+    first, *more = done.stdout.splitlines()
+    assert re.fullmatch(rf"taximeter {re.escape(taximeter.__version__)} \(Python {python}\S*, \w+\)", first)
+    told = " ".join(" ".join(more).split())
+    for name in ("opentelemetry-sdk", "opentelemetry-util-genai", "deltalake", "duckdb", "ptars", "pyarrow"):
+        assert f"{name} {metadata.version(name)}" in told
+    assert {"python", "platform", "install", "meter", "collector"} <= {line.split()[0] for line in more}
 
 
 def test_there_are_commands_to_receive_to_look_into_the_journal_and_at_settings() -> None:
@@ -156,4 +165,7 @@ def test_the_base_install_explains_itself(arguments: tuple[str, ...], tmp_path: 
 
 def test_the_base_install_tells_its_version(tmp_path: Path) -> None:
     done = run(sys.executable, "-c", BASE_INSTALL, "--version", cwd=tmp_path)
-    assert (done.returncode, done.stdout.split()[:2]) == (0, ["taximeter", taximeter.__version__])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split()[:2] == ["taximeter", taximeter.__version__]
+    assert "meter only; the commands come with taximeter[collector]" in done.stdout
+    assert f"opentelemetry-sdk {metadata.version('opentelemetry-sdk')}" in done.stdout
