@@ -131,6 +131,10 @@ def _draw(asked: Asked, answer: Answer, console: Console) -> None:
         from taximeter_cli.reporting.charts import draw
 
         draw(answer, console)
+    elif answer.report == "schema":
+        from taximeter_cli.reporting.sheet import sheet
+
+        console.print(sheet(answer))
     else:
         from taximeter_cli.reporting.tables import render
 
