@@ -31,6 +31,12 @@ COMMANDS = (
         _COLLECTING,
     ),
     Later(
+        "connect",
+        "connecting.command:connect",
+        "Tell what a coding agent, an SDK or a gateway has to be told, so that its calls arrive here; and do it.",
+        _COLLECTING,
+    ),
+    Later(
         "forward",
         "forward:app",
         "Backends that get what is received: how far they are, and what they refused.",

@@ -1,0 +1,1 @@
+"""`taximeter connect`: what a tool has to be told, so that it tells what it does."""

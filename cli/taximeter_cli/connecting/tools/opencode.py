@@ -1,0 +1,20 @@
+"""opencode."""
+
+from taximeter_cli.connecting.standard import TOKEN
+from taximeter_cli.connecting.tool import AGENT, Part, SettingsFile, Tool
+
+TOOL = Tool(
+    name="opencode",
+    title="opencode",
+    group=AGENT,
+    file=SettingsFile("json", "opencode.json", "$XDG_CONFIG_HOME/opencode", variable="OPENCODE_CONFIG_DIR"),
+    set=Part({("experimental", "openTelemetry"): True}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "{http}"}),
+    token=TOKEN,
+    arrives="Each call and tool as spans of Vercel's AI SDK.",
+    privacy=(
+        "Prompts and answers are sent, and it has no switch for that: `land.content = false` in taximeter.toml "
+        "keeps none of it."
+    ),
+    mind=("Both are needed: the setting in its file, and the endpoint in its environment.",),
+    evidence="service_name = 'opencode'",
+)

@@ -1,0 +1,204 @@
+"""Settings into a tool's own file, and out of it again: nothing else in it changes, and a backup is kept beside."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path as File
+from typing import Any
+
+from taximeter_cli.connecting import env_text, json_text, toml_text
+from taximeter_cli.connecting.tool import Path
+from taximeter_cli.connecting.unfit import Unfit
+
+__all__ = ["ABSENT", "FORMATS", "Edit", "Editor", "format_of", "plan_removal", "plan_settings", "value_at", "write"]
+
+ABSENT = object()
+"""Where nothing is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """How a kind of file is read and changed."""
+
+    read: Callable[[str], dict[str, Any]]
+    changed: Callable[[str, Path, Any], str]
+    removed: Callable[[str, Path], str]
+
+
+FORMATS = {
+    "json": Editor(json_text.read, json_text.changed, json_text.removed),
+    "toml": Editor(toml_text.read, toml_text.changed, toml_text.removed),
+    "env": Editor(env_text.read, env_text.changed, env_text.removed),
+    "shell": Editor(env_text.read, partial(env_text.changed, export=True), env_text.removed),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A file as it is, and as it should be; None is a file that is not there."""
+
+    file: File
+    before: str | None
+    after: str | None
+
+    @property
+    def is_none(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.before == self.after
+
+    def diff(self, hide: str = "") -> str:
+        """What changes, line by line; a secret is not shown."""
+        old, new = ((text or "").splitlines(keepends=True) for text in (self.before, self.after))
+        of_old, of_new = (str(self.file) if text is not None else os.devnull for text in (self.before, self.after))
+        shown = "".join(
+            line if line.endswith("\n") else f"{line}\n\\ no newline at the end\n"
+            for line in difflib.unified_diff(old, new, of_old, of_new)
+        )
+        return shown.replace(hide, "***") if hide else shown
+
+
+def format_of(file: File, usual: str) -> str:
+    """How a file that somebody names is to be read: by its name, or else as the tool's own is."""
+    if file.suffix in (".json", ".jsonc", ".toml"):
+        return {".jsonc": "json"}.get(file.suffix, file.suffix[1:])
+    if usual in ("json", "toml"):
+        return usual
+    return "env" if file.name.startswith(".env") or file.suffix == ".env" else "shell"
+
+
+def plan_settings(
+    file: File, form: str, settings: Mapping[Path, Any], undone: Mapping[Path, Any] | None = None
+) -> Edit:
+    """The file with these settings. Unfit if it cannot be read, or would not say just that besides what it said.
+
+    `undone` are settings of ours that are not wanted any more, with what was there before them.
+    """
+    before, editor = _text(file), FORMATS[form]
+    after = before or ""
+    expected = editor.read(after if after.strip() or form != "json" else "{}")
+    for path, value in {**(undone or {}), **settings}.items():
+        if value is ABSENT:
+            after = editor.removed(after, path)
+            _take(expected, path)
+        else:
+            after = editor.changed(after, path, value)
+            _put(expected, path, value)
+    _held_to(editor, after, expected)
+    return Edit(file, before, before if after == (before or "") else after)
+
+
+def plan_removal(file: File, form: str, undone: Mapping[Path, Any]) -> Edit:
+    """The file without these settings, or with what was there before them. A file that is empty after that goes."""
+    before, editor = _text(file), FORMATS[form]
+    if before is None:
+        return Edit(file, None, None)
+    after, kept = before, {path: value for path, value in undone.items() if value is not ABSENT}
+    for path, value in undone.items():
+        after = editor.removed(after, path) if value is ABSENT else editor.changed(after, path, value)
+    said, says = editor.read(before), editor.read(after)
+    for path, value in kept.items():
+        _put(said, path, value)
+    for path in undone.keys() - kept.keys():
+        _take(said, path)
+    _held_to(editor, after, said)
+    return Edit(file, before, after if says or _remarks(after) else None)
+
+
+def write(edit: Edit, now: datetime) -> File | None:
+    """Put it in place as a whole, with the permissions that it had; the backup, if there was anything to back up."""
+    target = File(os.path.realpath(edit.file))  # a link, as dotfiles often are, stays one
+    if _text(target) != edit.before:
+        raise Unfit("it has changed this moment; try again")
+    backup = None
+    if edit.before is not None:
+        backup = _backup(target, now)
+    if edit.after is None:
+        target.unlink()
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _replace(target, edit.after)
+    return backup
+
+
+def value_at(found: Any, path: Path) -> Any:
+    """What is set there, or ABSENT."""
+    for key in path:
+        if not isinstance(found, dict) or key not in found:
+            return ABSENT
+        found = found[key]
+    return found
+
+
+def _text(file: File) -> str | None:
+    try:
+        with file.open(encoding="utf-8", newline="") as opened:
+            return opened.read()
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise Unfit("it is no text in UTF-8") from error
+
+
+def _held_to(editor: Editor, text: str, expected: dict[str, Any]) -> None:
+    """What an editor has made says what it should, or is not used."""
+    if editor.read(text if text.strip() or editor is not FORMATS["json"] else "{}") != expected:
+        raise Unfit("it is written in a way that cannot be changed without changing something else")
+
+
+def _put(found: dict[str, Any], path: Path, value: Any) -> None:
+    for key in path[:-1]:
+        found = found.setdefault(key, {})
+    found[path[-1]] = value
+
+
+def _take(found: dict[str, Any], path: Path) -> None:
+    if len(path) > 1 and isinstance(found.get(path[0]), dict):
+        _take(found[path[0]], path[1:])
+        if found[path[0]]:
+            return
+    if len(path) == 1 or not found.get(path[0], True):
+        found.pop(path[0], None)
+
+
+def _remarks(text: str) -> bool:
+    """Whether somebody has written anything into a file that sets nothing."""
+    return bool(text.strip().strip("{}").strip())
+
+
+def _backup(target: File, now: datetime) -> File:
+    """The file as it was, beside it, with the same permissions, under a name that is not taken."""
+    stamp = f"{target.name}.{now:%Y%m%d-%H%M%S}"
+    for number in range(1000):
+        backup = target.with_name(f"{stamp}{f'-{number}' if number else ''}.bak")
+        with suppress(FileExistsError):
+            descriptor = os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+            with os.fdopen(descriptor, "wb") as copy:
+                copy.write(target.read_bytes())
+            backup.chmod(stat.S_IMODE(target.stat().st_mode))
+            return backup
+    raise FileExistsError(f"{target.with_name(stamp)}.bak")
+
+
+def _replace(target: File, text: str) -> None:
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    beside = File(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.chmod(mode)
+        beside.replace(target)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()
+        raise
