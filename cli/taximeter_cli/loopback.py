@@ -2,7 +2,7 @@
 
 The demo and the tests put real SDKs in front of it. What it is asked for decides what it does: it knows the APIs by
 their paths, streams where it is asked to, and follows the directions in the model's name (`m?status=429`, `m?cut=3`,
-`m?pause=0.2`, `m?usage=no`).
+`m?pause=0.2`, `m?usage=no`). Who wants it to say something of their own gives it `says` (see `Said`).
 """
 
 from __future__ import annotations
@@ -21,9 +21,38 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-__all__ = ["Asked", "Loopback", "Reply"]
+__all__ = ["Asked", "Loopback", "Reply", "Said", "Spent"]
 
 WORDS = ["The", " meter", " is", " running", "."]
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Tokens as the ledger counts them: caches are part of the input, reasoning is part of the output."""
+
+    input: int
+    output: int
+    cache_read: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+
+
+@dataclass(slots=True)
+class Said:
+    """What the model says to chat, messages and embeddings. What is None is as always here."""
+
+    words: list[str] = field(default_factory=lambda: list(WORDS))
+    tools: list[tuple[str, dict[str, Any]]] | None = None
+    """The tools that it calls instead, with their arguments."""
+    spent: Spent | None = None
+    model: str | None = None
+    """The model that says that it answered."""
+    id: str | None = None
+    wait_s: float = 0.0
+    """Until anything is sent."""
+    pace_s: float = 0.0
+    """Between the pieces of a stream."""
+    status: int = 200
 
 
 @dataclass(slots=True)
@@ -37,6 +66,7 @@ class Asked:
     body: dict[str, Any]
     model: str
     directions: dict[str, str]
+    said: Said = field(default_factory=Said)
 
 
 @dataclass(slots=True)
@@ -48,15 +78,18 @@ class Reply:
     headers: dict[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
     pause_s: float = 0.0
     cut: int | None = None
+    wait_s: float = 0.0
 
 
 Answer = Callable[[Asked], Reply]
+Says = Callable[[Asked], Said]
 
 
 class Loopback:
     """The server, on a free port, for as long as the `with` lasts."""
 
-    def __init__(self) -> None:
+    def __init__(self, says: Says = lambda _: Said()) -> None:
+        self._says = says
         self.asked: list[Asked] = []
         self.answers: dict[str, Answer] = dict(_ANSWERS)
         self._failures_left: dict[str, int] = {}
@@ -107,10 +140,14 @@ class Loopback:
             return _error(asked, 503)
         if status := asked.directions.get("status"):
             return _error(asked, int(status))
+        asked.said = self._says(asked)
+        if asked.said.status >= 400:
+            return _error(asked, asked.said.status)
         for ending, answer in self.answers.items():
             if asked.path.endswith(ending):
                 reply = answer(asked)
-                reply.pause_s = float(asked.directions.get("pause", reply.pause_s))
+                reply.wait_s = asked.said.wait_s
+                reply.pause_s = float(asked.directions.get("pause", asked.said.pace_s))
                 if "cut" in asked.directions:
                     reply.cut = int(asked.directions["cut"])
                 return reply
@@ -154,6 +191,8 @@ def _send(handler: BaseHTTPRequestHandler, asked: Asked, reply: Reply) -> None:
     if "gzip" in asked.headers.get("accept-encoding", "") and headers.get("content-type") == "application/json":
         headers["content-encoding"] = "gzip"
         chunks = [gzip.compress(b"".join(chunks))]
+    if reply.wait_s:
+        time.sleep(reply.wait_s)
     handler.send_response(reply.status)
     for name, value in headers.items():
         handler.send_header(name, value)
@@ -232,30 +271,37 @@ def _error(asked: Asked, status: int) -> Reply:
 
 
 def _openai_chat(asked: Asked) -> Reply:
-    model, body = asked.model, asked.body
-    usage = {
-        "prompt_tokens": 120,
-        "completion_tokens": 30,
-        "total_tokens": 150,
-        "prompt_tokens_details": {"cached_tokens": 100},
-        "completion_tokens_details": {"reasoning_tokens": 12},
+    model, body, said = asked.model, asked.body, asked.said
+    spent = said.spent or Spent(120, 30, cache_read=100, reasoning=12)
+    usage: dict[str, Any] = {
+        "prompt_tokens": spent.input,
+        "completion_tokens": spent.output,
+        "total_tokens": spent.input + spent.output,
+        "prompt_tokens_details": {"cached_tokens": spent.cache_read},
+        "completion_tokens_details": {"reasoning_tokens": spent.reasoning},
     }
     if "openrouter" in asked.path:
         usage["cost"] = 0.00042
-    calls_tool = bool(body.get("tools")) and body["messages"][-1]["role"] == "user"
-    called = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
-    reason = "tool_calls" if calls_tool else "stop"
-    base = {"id": "chatcmpl-1", "created": 1, "model": f"{model}-2024-07-18", "system_fingerprint": "fp_1"}
+    asks_for_tool = bool(body.get("tools")) and body["messages"][-1]["role"] == "user"
+    tools = said.tools if said.tools is not None else [("weather", {"city": "Oslo"})] if asks_for_tool else []
+    called: list[dict[str, Any]] = [
+        {"id": f"call_{number}", "type": "function", "function": {"name": name, "arguments": json.dumps(given)}}
+        for number, (name, given) in enumerate(tools, 1)
+    ]
+    reason = "tool_calls" if called else "stop"
+    base = {"id": said.id or "chatcmpl-1", "created": 1, "model": said.model or f"{model}-2024-07-18"}
+    base["system_fingerprint"] = "fp_1"
     if not body.get("stream"):
-        message: dict[str, Any] = {"role": "assistant", "content": None if calls_tool else "".join(WORDS)}
-        if calls_tool:
-            message["tool_calls"] = [called]
+        message: dict[str, Any] = {"role": "assistant", "content": None if called else "".join(said.words)}
+        if called:
+            message["tool_calls"] = called
         choices = [{"index": index, "message": message, "finish_reason": reason} for index in range(body.get("n") or 1)]
         whole = {**base, "object": "chat.completion", "choices": choices, "usage": usage, "service_tier": "default"}
         return _json(whole)
     base["object"] = "chat.completion.chunk"
     deltas: list[Any] = [{"role": "assistant", "content": ""}]
-    deltas += [{"tool_calls": [{"index": 0, **called}]}] if calls_tool else [{"content": word} for word in WORDS]
+    deltas += [{"tool_calls": [{"index": index, **one}]} for index, one in enumerate(called)]
+    deltas += [] if called else [{"content": word} for word in said.words]
     events: list[Any] = [{**base, "choices": [{"index": 0, "delta": d, "finish_reason": None}]} for d in deltas]
     events.append({**base, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
     wanted = (body.get("stream_options") or {}).get("include_usage") or "mistral" in model
@@ -312,7 +358,8 @@ def _openai_embeddings(asked: Asked) -> Reply:
     if asked.body.get("encoding_format") != "base64":
         vector = [0.1, 0.2, 0.3, 0.4]
     data = [{"object": "embedding", "index": 0, "embedding": vector}]
-    usage = {"prompt_tokens": 8, "total_tokens": 8}
+    count = asked.said.spent.input if asked.said.spent else 8
+    usage = {"prompt_tokens": count, "total_tokens": count}
     return _json({"object": "list", "id": "emb-1", "model": asked.model, "data": data, "usage": usage})
 
 
@@ -332,30 +379,32 @@ def _openai_speech(asked: Asked) -> Reply:
 
 
 def _anthropic(asked: Asked) -> Reply:
+    said = asked.said
+    spent = said.spent or Spent(1070, 30, cache_read=1000, cache_write=50)
     usage = {
-        "input_tokens": 20,
-        "cache_read_input_tokens": 1000,
-        "cache_creation_input_tokens": 50,
-        "cache_creation": {"ephemeral_5m_input_tokens": 50, "ephemeral_1h_input_tokens": 0},
-        "output_tokens": 30,
+        "input_tokens": spent.input - spent.cache_read - spent.cache_write,
+        "cache_read_input_tokens": spent.cache_read,
+        "cache_creation_input_tokens": spent.cache_write,
+        "cache_creation": {"ephemeral_5m_input_tokens": spent.cache_write, "ephemeral_1h_input_tokens": 0},
+        "output_tokens": spent.output,
         "service_tier": "standard",
     }
     calls_tool = bool(asked.body.get("tools"))
     message = {
-        "id": "msg_1",
+        "id": said.id or "msg_1",
         "type": "message",
         "role": "assistant",
-        "model": f"{asked.model}-20250929" if asked.model else "claude",
+        "model": said.model or (f"{asked.model}-20250929" if asked.model else "claude"),
         "stop_sequence": None,
         "usage": usage,
     }
     called = {"type": "tool_use", "id": "toolu_1", "name": "weather"}
-    block = {**called, "input": {"city": "Oslo"}} if calls_tool else {"type": "text", "text": "".join(WORDS)}
+    block = {**called, "input": {"city": "Oslo"}} if calls_tool else {"type": "text", "text": "".join(said.words)}
     reason = "tool_use" if calls_tool else "end_turn"
     if not asked.body.get("stream") and "stream" not in asked.path:
         return _json({**message, "content": [block], "stop_reason": reason}, request_id="req_1")
     first: dict[str, Any] = {**message, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
-    pieces = [{"type": "text_delta", "text": word} for word in WORDS]
+    pieces = [{"type": "text_delta", "text": word} for word in said.words]
     opened = {"type": "text", "text": ""}
     if calls_tool:
         pieces = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"city":', ' "Oslo"}')]
@@ -366,7 +415,7 @@ def _anthropic(asked: Asked) -> Reply:
     events += [{"type": "content_block_delta", "index": 0, "delta": piece} for piece in pieces]
     events.append({"type": "content_block_stop", "index": 0})
     ended = {"stop_reason": reason, "stop_sequence": None}
-    events.append({"type": "message_delta", "delta": ended, "usage": {"output_tokens": 30}})
+    events.append({"type": "message_delta", "delta": ended, "usage": {"output_tokens": spent.output}})
     events.append({"type": "message_stop"})
     if asked.directions.get("error") == "midway":
         failed = {"type": "error", "error": {"type": "overloaded_error", "message": "overloaded"}}
