@@ -15,6 +15,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
 {{- define "taximeter.access" -}}
+{{- if and .Values.access.clientCertificates (not .Values.access.tlsSecret) }}
+{{- fail "access.clientCertificates needs access.tlsSecret: a secret with tls.crt, tls.key and ca.crt" }}
+{{- end }}
 {{- if not (or .Values.access.tokensSecret .Values.access.allowUnauthenticated (and .Values.access.tlsSecret .Values.access.clientCertificates)) }}
 {{- fail "say who may send: access.tokensSecret, access.tlsSecret with access.clientCertificates, or access.allowUnauthenticated" }}
 {{- end }}
