@@ -25,6 +25,12 @@ _LOOKING = "Commands that look into things"
 COMMANDS = (
     Later("run", "running.run:app", "Run a command, metered, and print what it cost.", _COLLECTING),
     Later(
+        "demo",
+        "demo.command:demo",
+        "Meter a sample, without any key or account, and show the reports that one wants first.",
+        _COLLECTING,
+    ),
+    Later(
         "collect",
         "collect:collect",
         "Receive OpenTelemetry, answer OK only for what is on disk, and land it in the lake, every call priced.",
@@ -43,6 +49,12 @@ COMMANDS = (
         _COLLECTING,
     ),
     *(Later(name, f"reporting.commands:{name}", sentence, _REPORTS) for name, sentence in SENTENCES.items()),
+    Later(
+        "doctor",
+        "doctoring.doctor:doctor",
+        "Look for what is not as it should be, and say what to do about it. Nothing is changed.",
+        _LOOKING,
+    ),
     Later("journal", "journal:app", "Look into the journal: what was acknowledged, and who has read it.", _LOOKING),
     Later("lake", "lake:app", "Look into the lake, and tidy it; also while a collector runs.", _LOOKING),
     Later("prices", "prices:app", "Look into the price book: what a model costs, and who says so.", _LOOKING),

@@ -1,0 +1,1 @@
+"""What is looked at, a module each: a TITLE, and `check`, from a subject to findings."""
