@@ -73,9 +73,9 @@ def _gaps(found: Accounts, at_limit: str) -> Iterator[Finding]:
         )
     else:
         yield error(
-            f"{count:,} unread positions are in no segment: {told}. A file of the journal is gone or damaged; or the disk "
-            "failed as they were written, and then senders were told",
-            "restore the file before the lander has passed it: taximeter journal ls shows which there are; look at the disk",
+            f"{count:,} unread positions are in no segment: {told}. A file of the journal is gone or damaged; or the "
+            "disk failed as they were written, and then senders were told",
+            "restore the file before the lander has passed it: taximeter journal ls shows which there are",
             **facts,
         )
 

@@ -33,8 +33,9 @@ def check(subject: Subject) -> Iterator[Finding]:
     """Asked of the lake."""
     from taximeter_queries import Lake, NoLake, Window, ask
 
-    lake, window = Lake(subject.config.lake.dir), Window.of(last="7d", timezone="UTC")
+    window = Window.of(last="7d", timezone="UTC")
     try:
+        lake = Lake(subject.config.lake.dir)
         (total, *_) = ask(lake, "coverage", by=["billable"], window=window, where="billable").records() or [{}]
     except NoLake:
         yield note("there is no lake yet, so no call", "taximeter run -- COMMAND, or taximeter collect")
@@ -70,7 +71,7 @@ def _unpriced(found: list[dict[str, Any]], calls: int, file: str) -> Iterator[Fi
                 _snippet(row) for row in rows[:_MOST]
             )
             yield warning(
-                f"{count:,} of {calls:,} calls have no price, because nobody knows the model: {listed}{more}",
+                f"{count:,} of {calls:,} calls have no price, their model is not known: {listed}{more}",
                 do,
                 **facts,
             )
@@ -93,9 +94,7 @@ def _apart(total: Mapping[str, Any]) -> Iterator[Finding]:
         f"{total['compared_calls']:,} calls tell their own cost, {theirs:.6f} USD; by the price book it is {ours:.6f}"
     )
     if share > _APART:
-        yield warning(
-            told, "taximeter coverage --by model shows where; taximeter prices show MODEL, which rate is used"
-        )
+        yield warning(told, "taximeter coverage --by model shows where; taximeter prices show MODEL, which rate")
     else:
         yield ok(told)
 

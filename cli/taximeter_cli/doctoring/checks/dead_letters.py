@@ -47,9 +47,10 @@ def _of_destinations(data: Path) -> Iterator[Finding]:
         letters = DeadLetters(data, name)
         kept, waiting = letters.letters(), letters.waiting()
         if kept:
+            items = sum(one.items for one in kept)
             kinds = Counter(one.reason.partition(":")[0] for one in kept)
             yield warning(
-                f"{name} has refused {len(kept):,} requests, {sum(one.items for one in kept):,} items: {_listed(kinds)}",
+                f"{name} has refused {len(kept):,} requests with {items:,} items: {_listed(kinds)}",
                 f"{folder} has them, with what was said. taximeter forward retry {name}, when it is put right; or "
                 f"taximeter forward skip {name} --dead-letters",
                 destination=name,

@@ -43,7 +43,7 @@ def _installs() -> Iterator[Finding]:
         yield warning(
             f"Taximeter is installed {len(places)} times for this Python: {', '.join(map(str, places))}; "
             "the first one is used",
-            f"remove the others: {sys.executable} -m pip uninstall taximeter, as often as it takes, and install it again",
+            f"{sys.executable} -m pip uninstall taximeter, as often as it takes, and install it again",
         )
 
 

@@ -84,9 +84,7 @@ def _permissions(data: Path) -> Iterator[Finding]:
     if not data.exists():
         there = _existing(data)
         if os.access(there, os.W_OK):
-            yield note(
-                f"{data} is not there yet; the first collector makes it", "another place: --data, TAXIMETER_DATA"
-            )
+            yield note(f"{data} is not there yet; the first collector makes it", "elsewhere: --data, TAXIMETER_DATA")
         else:
             yield error(
                 f"{data} is not there, and cannot be made: {there} is not writable", "--data FOLDER, or TAXIMETER_DATA"
@@ -99,9 +97,7 @@ def _permissions(data: Path) -> Iterator[Finding]:
     else:
         open_to = stat.S_IMODE(data.stat().st_mode) & 0o077
         if open_to and sys.platform != "win32":
-            yield note(
-                f"{data} can be entered by other users; what is in it is for its owner alone", f"chmod 700 {data}"
-            )
+            yield note(f"{data} can be entered by others; what is in it is for its owner alone", f"chmod 700 {data}")
         else:
             yield ok(f"{data}, for this user alone")
 

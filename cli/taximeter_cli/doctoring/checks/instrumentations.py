@@ -67,7 +67,7 @@ def _distributions(environment: Mapping[str, str]) -> Iterator[Finding]:
     named = environment.get("OTEL_PYTHON_DISTRO", "")
     if named and named != "taximeter":
         yield note(
-            f"OTEL_PYTHON_DISTRO={named}: its defaults hold, and not those of Taximeter; calls are metered all the same",
+            f"OTEL_PYTHON_DISTRO={named}: its defaults hold, and not Taximeter's; calls are metered all the same",
             "unset it for OTLP over HTTP to localhost:4318 without a variable",
         )
     elif set(others.values()) == {"opentelemetry.distro:OpenTelemetryDistro"}:
@@ -84,7 +84,8 @@ def _beside(sdk: str, found: list[Rival]) -> Finding:
     if len(found) == 1:
         return ok(f"{sdk}: {packages} makes spans of its own; ours completes them, and makes no second one")
     return warning(
-        f"{sdk}: {len(found)} instrumentations beside ours, each with a span for the same call: {packages}. One of them "
+        f"{sdk}: {len(found)} instrumentations beside ours, each with a span for the same call: {packages}. One of "
+        "them "
         "is completed, and a call is billed once in the ledger; other backends see all of them",
         f"keep one of them, or none: pip uninstall {' '.join(sorted(one.package for one in found))}",
     )
@@ -120,7 +121,7 @@ def _instrument(environment: Mapping[str, str]) -> Iterator[Finding]:
         text=True,
         timeout=_PATIENCE_S,
         check=False,
-        cwd=os.path.expanduser("~") if not os.access(".", os.X_OK) else None,
+        cwd=Path.home() if not os.access(".", os.X_OK) else None,
     )
     yield from _tried(done)
 

@@ -96,7 +96,7 @@ def _reader(one: ReaderInfo, config: Config, *, is_running: bool) -> Finding:
     unread = f"{one.lag_records:,} records, {one.lag_bytes:,} bytes before it"
     if one.name.startswith(FORWARDER) and one.name not in {reader_of(name) for name in config.forward}:
         return warning(
-            f"{one.name} is the cursor of a destination that is in no settings, and the journal keeps all for it: {unread}",
+            f"{one.name} is the cursor of a destination in no settings, for which the journal keeps all: {unread}",
             f"{forget}, or put the destination back into the settings",
             **facts,
             orphan=True,
@@ -125,7 +125,7 @@ def _damaged(config: Config) -> Iterator[Finding]:
     if files:
         taken = sum(file.stat().st_size for file in files)
         yield warning(
-            f"{taken:,} bytes in {len(files)} places could not be read, and are kept in {config.journal.dir / 'damaged'}",
+            f"{taken:,} bytes in {len(files)} places cannot be read, and are kept in {config.journal.dir / 'damaged'}",
             "see docs/journal.md; look at the disk (dmesg, SMART), then delete them",
             files=len(files),
             bytes=taken,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 from taximeter_collector.price import Book, OverridesError
 from taximeter_collector.price.book import OVERRIDES_FILE
@@ -51,7 +52,7 @@ def _edition(source: str, data: Path) -> Finding:
     age = (datetime.now(UTC).date() - day).days if day else None
     what = f"{source}, {'fetched' if found else 'as it came with the package, installed'} on {day or 'an unknown day'}"
     updates = sorted(match[1] for file in (data / FOLDER).glob("*") if (match := _EDITION.fullmatch(file.name)))
-    facts = {"edition": source, "age_days": age, "last_update": updates[-1] if updates else None}
+    facts: dict[str, Any] = {"edition": source, "age_days": age, "last_update": updates[-1] if updates else None}
     if age is not None and age > _OLD_DAYS:
         return warning(
             f"{what}, {age} days ago: models that came since have no price, and prices that changed are the old ones",

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from urllib import request
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
 
 from taximeter_cli.doctoring.finding import Finding, error, note, ok, warning
 from taximeter_cli.doctoring.subject import NoSettings, Subject
@@ -94,7 +94,7 @@ def _elsewhere(subject: Subject) -> Iterator[Finding]:
         else:
             yield warning(
                 f"{name}={value} leads telemetry of apps elsewhere than to a collector with these settings",
-                "unset it; if it is a backend that is meant, set forward.NAME.endpoint in the collector, which sends on",
+                "unset it; for a backend, set forward.NAME.endpoint in the collector, which sends on",
             )
 
 
@@ -149,8 +149,8 @@ def _proxies(environment: Mapping[str, str]) -> Iterator[Finding]:
     """Exporters go through a proxy, also to this machine, unless they are told otherwise."""
     if environment != dict(os.environ):
         return
-    proxies = getproxies_environment()
-    if "http" in proxies and not proxy_bypass_environment("localhost"):
+    proxies = request.getproxies()
+    if "http" in proxies and not request.proxy_bypass("localhost"):
         yield warning(
             f"http_proxy={proxies['http']} without localhost in no_proxy: apps send telemetry for this machine there",
             "export NO_PROXY=localhost,127.0.0.1,::1",
