@@ -382,8 +382,10 @@ def test_whatever_toml_there_was_is_there_afterwards_to_the_letter(before: dict[
         'otel.environment = "x"\n\n[a]\nb = 1\n',
         'otel = { environment = "x" }\n',
         '[otel.exporter.otlp-http]\nendpoint = "old"\nprotocol = "json"\n\n[otel]\nenvironment = "x"\n',
-        '[otel]\nenvironment = "x"\n[otel.exporter.otlp-http]\nendpoint = "old"\n'
-        '[otel.exporter.otlp-http.headers]\n"a" = "b"\n[z]\ny = 1\n',
+        (
+            '[otel]\nenvironment = "x"\n[otel.exporter.otlp-http]\nendpoint = "old"\n'
+            '[otel.exporter.otlp-http.headers]\n"a" = "b"\n[z]\ny = 1\n'
+        ),
         '[otel]\nexporter = "none"\nenvironment = "x"\n',
     ],
 )

@@ -20,9 +20,10 @@ from taximeter_cli.connecting.unfit import Unfit
 from taximeter_cli.connecting.writing import FORMATS
 
 if TYPE_CHECKING:
+    from taximeter_collector.configuration import Config
     from taximeter_queries import Lake, Window
 
-__all__ = ["Arrived", "Finding", "arrived", "findings"]
+__all__ = ["Arrived", "Finding", "arrived", "findings", "overriding", "unlanded"]
 
 _TABLES = {"spans": "start_time", "logs": "time", "metrics": "time"}
 _PATIENCE_S = 3.0
@@ -106,7 +107,9 @@ def _whole(count: Any) -> int | None:
     return None if count is None else int(count)
 
 
-def findings(tool: Tool, place: Place, what: Chosen, file: File | None, form: str, found: Arrived) -> Iterator[Finding]:
+def findings(
+    tool: Tool, place: Place, what: Chosen, file: File | None, form: str, found: Arrived, waiting: int = 0
+) -> Iterator[Finding]:
     """What may be in the way, the likeliest first."""
     if not _answers(place.http):
         start = "`taximeter collect` starts one" if place.whence != "--endpoint" else "is the address right?"
@@ -123,6 +126,11 @@ def findings(tool: Tool, place: Place, what: Chosen, file: File | None, form: st
     if found.others:
         yield Finding(
             f"the lake has calls of others: {', '.join(found.others)}", "the collector does land what it gets"
+        )
+    if waiting:
+        yield Finding(
+            f"{waiting:,} requests are received and have not landed yet",
+            "`taximeter doctor` and the collector's log say what keeps them, if they stay",
         )
     yield Finding("what is sent lands some two seconds later", f"use {tool.title}, then --check --wait 60")
 
@@ -149,6 +157,19 @@ def overriding(tool: Tool, what: Chosen) -> Iterator[Finding]:
         value = os.environ.get(name)
         if value is not None and value != ours.get(name):
             yield Finding(f"{name} is set in this shell, and wins over the file", f"unset {name}")
+
+
+def unlanded(config: Config) -> int:
+    """How many requests are in the journal, and not in the lake."""
+    from taximeter_collector.journal.segments import Folder
+    from taximeter_collector.land.process import READER
+
+    journal = Folder(config.journal.dir)
+    try:
+        head, cursor = journal.head(), journal.cursor(READER)
+    except OSError:
+        return 0
+    return max(0, head.next - (cursor.next if cursor else 0)) if head else 0
 
 
 def _answers(http: str) -> bool:

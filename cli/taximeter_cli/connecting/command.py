@@ -287,14 +287,15 @@ def _tell(asked: _Asked, edit: Edit, backup: Path | None, *, dry_run: bool, as_j
 
 
 def _check(asked: _Asked, wait: float, last: str | None, *, as_json: bool) -> None:
-    from taximeter_cli.connecting.checking import findings
+    from taximeter_cli.connecting.checking import findings, unlanded
 
     deadline = time.monotonic() + wait
     while not (found := _look(asked, last)) and time.monotonic() < deadline:
         time.sleep(_LOOK_EVERY_S)
     in_the_way = []
     if not found:
-        in_the_way = list(findings(asked.tool, asked.place, asked.chosen, asked.file, asked.form, found))
+        waiting = unlanded(asked.config)
+        in_the_way = list(findings(asked.tool, asked.place, asked.chosen, asked.file, asked.form, found, waiting))
     if as_json:
         told = {"tool": asked.tool.name, "arrived": bool(found), **found.as_json()}
         looks = [{"what": one.what, "do": one.do} for one in in_the_way]

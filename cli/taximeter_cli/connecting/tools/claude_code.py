@@ -1,6 +1,5 @@
 """Claude Code."""
 
-from taximeter_cli.connecting.standard import VARIABLES
 from taximeter_cli.connecting.tool import AGENT, Part, SettingsFile, Tool
 
 _ON = ("CLAUDE_CODE_ENABLE_TELEMETRY", "CLAUDE_CODE_ENHANCED_TELEMETRY_BETA")
@@ -36,8 +35,8 @@ TOOL = Tool(
             "file, or managed-settings.json, does."
         ),
         "Its own cost_usd and claude_code.cost.usage tell of the same calls once more: never add them to the ledger.",
+        "What its file says of variables wins over those of the shell.",
         "A session that runs keeps the settings that it began with.",
     ),
-    overridden_by=(*VARIABLES, *_ON, *_EXPORTERS),
     evidence="dialect = 'claude_code'",
 )

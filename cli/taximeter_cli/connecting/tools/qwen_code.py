@@ -24,8 +24,8 @@ TOOL = Tool(
     arrives="Each call and each tool as an event; sessions, tokens, lines and files as metrics.",
     privacy=(
         "It sends prompts as soon as telemetry is on; what is written here says logPrompts = false (--content: "
-        "true). Texts of answers and what tools are given may be sent all the same: `land.content = false` keeps "
-        "none of it."
+        "true). Requests, answers and what tools are given are sent all the same: `land.content = false` in "
+        "taximeter.toml keeps none of it."
     ),
     mind=(
         (
