@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from taximeter_collector.journal.segments import Folder
+from taximeter_collector.lake import LakeError
 from taximeter_collector.telemetry import metrics
 from taximeter_collector.telemetry.exposition import published
 
@@ -27,7 +28,11 @@ def check(subject: Subject) -> Iterator[Finding]:
     if not Folder(config.journal.dir).segments():
         yield note("the journal has no records, so there is nothing to compare")
         return
-    found = accounts(config, None if subject.full else _QUICK_BYTES)
+    try:
+        found = accounts(config, None if subject.full else _QUICK_BYTES)
+    except LakeError as wrong:
+        yield error(f"the lake cannot be read, so nothing can be compared: {wrong}", "see the part on the lake above")
+        return
     yield _looked_at(found)
     yield from _gaps(found, at_limit=config.journal.at_limit)
     if found.damaged_bytes:

@@ -51,6 +51,7 @@ def _size(config: Config, folder: Folder, found: list[ReaderInfo]) -> Finding:
     told = f"{taken:,} of {limit:,} bytes ({size.write(limit)}) in {len(folder.segments())} segments"
     slow = max(found, key=lambda one: one.lag_bytes, default=None)
     behind = f"; {slow.name} has the most before it, {slow.lag_bytes:,} bytes" if slow and slow.lag_bytes else ""
+    behind = behind if found else "; it has no reader, so nothing is ever let go"
     next_segment = min(config.journal.segment_size, limit // _LEAST_SEGMENTS)
     if taken + next_segment > limit and behind:
         if config.journal.at_limit == "drop-oldest":
