@@ -7,8 +7,8 @@ INSTALL = uv pip install --quiet --constraint requirements.lock
 
 .PHONY: demo test check format bench bench-collector bench-lander bench-forward survive interop test-lowest clean
 
-demo: $(DEMO)/.ready  ## a small app with two SDKs on a loopback provider, its spans printed, and a collector that has them
-	PATH="$(CURDIR)/$(DEMO)/bin:$$PATH" python -m taximeter_cli.demo_collected
+demo: $(DEMO)/.ready  ## a sample with two SDKs and a coding agent, metered, and the reports that one wants first
+	$(DEMO)/bin/taximeter demo
 
 test: $(VENV)/.ready  ## all tests
 	$(VENV)/bin/python -m pytest

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import struct
+import sys
 import threading
 import time
 import zlib
@@ -85,6 +86,15 @@ Answer = Callable[[Asked], Reply]
 Says = Callable[[Asked], Said]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """That clients hang up between two requests is no news."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Loopback:
     """The server, on a free port, for as long as the `with` lasts."""
 
@@ -107,8 +117,7 @@ class Loopback:
             def log_message(self, *args: Any) -> None:
                 return None
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
 
