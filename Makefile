@@ -5,7 +5,7 @@ VENV := .venv
 DEMO := .venv-demo
 INSTALL = uv pip install --quiet --constraint requirements.lock
 
-.PHONY: demo test check format bench bench-collector bench-lander bench-forward survive interop test-lowest clean
+.PHONY: demo test check format bench bench-collector bench-lander bench-forward survive interop deploy-check test-lowest clean
 
 demo: $(DEMO)/.ready  ## a sample with two SDKs and a coding agent, metered, and the reports that one wants first
 	$(DEMO)/bin/taximeter demo
@@ -56,6 +56,9 @@ survive: $(VENV)/.ready  ## kill -9 of everything, a full disk, malformed reques
 interop: $(VENV)/.ready  ## a real OpenTelemetry Collector in front of ours and behind it, and Phoenix behind it; needs Go
 	$(VENV)/bin/python tests/interop/run.py
 	$(VENV)/bin/python tests/interop/backends.py
+
+deploy-check: $(VENV)/.ready  ## deploy/ read by Helm, Kubernetes' types, Compose, Prometheus, an OpenTelemetry Collector; needs Go
+	$(VENV)/bin/python tests/deploy/run.py
 
 test-lowest:  ## the tests of meter, collector and commands on the oldest versions that they allow
 	$(PYTHON) -m venv .venv-lowest
