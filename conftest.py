@@ -1,6 +1,13 @@
-"""Nothing that a test switches on sends anything anywhere, unless the test says where to."""
+"""What the tests are run in is nobody's but theirs: nothing is sent anywhere unless a test says so, signals are heard."""
 
 import os
+import signal
 
 for _signal in ("TRACES", "METRICS", "LOGS"):
     os.environ.setdefault(f"OTEL_{_signal}_EXPORTER", "none")
+
+# Whatever a shell has put in the background, or nohup has started, ignores these, and so would all that tests start.
+for _name in ("SIGINT", "SIGQUIT", "SIGHUP"):
+    _number = getattr(signal, _name, None)
+    if _number is not None and signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _name == "SIGINT" else signal.SIG_DFL)
