@@ -1,4 +1,4 @@
-"""What the tests are run in is nobody's but theirs: nothing is sent anywhere unless a test says so, signals are heard."""
+"""What the tests run in is theirs alone: nothing is sent anywhere unless a test says so, and signals are heard."""
 
 import os
 import signal
