@@ -46,7 +46,7 @@ def write(file: Path, subject: Subject, examined: Sequence[Examined]) -> None:
     try:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
             for name, make in _parts(subject, examined):
-                bundle.writestr(name, masking.text(_said(make)) if name != "findings.json" else _masked(make, masking))
+                bundle.writestr(name, _masked(_said(make), masking))
         file.chmod(0o600)
     except OSError as error:
         raise Mistake(f"taximeter: --bundle {file}: {error.strerror}", 1) from error
@@ -59,9 +59,14 @@ def _said(make: Callable[[], str]) -> str:
         return f"{type(error).__name__}: {error}\n"
 
 
-def _masked(make: Callable[[], str], masking: Masking) -> str:
-    """Text by text, so that what is masked cannot break the JSON around it."""
-    return json.dumps(masking.value(json.loads(make())), indent=2)
+def _masked(said: str, masking: Masking) -> str:
+    """JSON text by text, so that what is masked cannot break what is around it."""
+    if not said.startswith(("{", "[")):
+        return masking.text(said)
+    try:
+        return json.dumps(masking.value(json.loads(said)), indent=2) + "\n"
+    except ValueError:  # it only begins like JSON, as settings do
+        return masking.text(said)
 
 
 def _parts(subject: Subject, examined: Sequence[Examined]) -> Iterator[tuple[str, Callable[[], str]]]:

@@ -22,8 +22,8 @@ _SECRET_NAME = re.compile(r"key|token|secret|passw|passphrase|credential|auth|he
 _IN_URLS = re.compile(r"(?<=://)[^\s/@?#\"'<>]+@")
 _QUERY = re.compile(r"(?P<begin>\w://[^\s?\"'<>]*\?)[^\s\"'<>]+")
 _NAMED = re.compile(
-    r"(?i)(?P<name>[\w-]*(?:api[_-]?key|token|secret|password|authorization)[\w-]*[\"']?\s*[=:]\s*[\"']?)"
-    r"(?!\*\*\*)[^\s\"',;&}]{4,}"
+    r"(?i)(?P<name>[\w-]*(?:api[_-]?key|token|secret|password|authorization)[\w-]*(?<!_file)[\"']?\s*[=:]\s*[\"']?)"
+    r"(?!\*\*\*|[\d.]+\b)[^\s\"',;&}]{4,}"
 )
 _PATTERNS = ("api-key", "authorization", "jwt", "private-key", "url-password")
 
@@ -62,8 +62,7 @@ class Masking:
 
     def _without_names(self, text: str) -> str:
         text = text.replace(str(Path.home()), "~")
-        text = re.sub(r"(?<=/home/|/Users/)[^/\s\"']+", "USER", text)
-        text = re.sub(r"(?<=\\Users\\)[^\\\s\"']+", "USER", text)
+        text = re.sub(r"(/home/|/Users/|\\Users\\)[^/\\\s\"']+", r"\1USER", text)
         with suppress(OSError, KeyError, ImportError):
             name = getpass.getuser()
             text = re.sub(rf"(?<=[/\\]){re.escape(name)}(?=[/\\]|\b)", "USER", text) if name != "root" else text
