@@ -23,7 +23,7 @@ _IN_URLS = re.compile(r"(?<=://)[^\s/@?#\"'<>]+@")
 _QUERY = re.compile(r"(?P<begin>\w://[^\s?\"'<>]*\?)[^\s\"'<>]+")
 _NAMED = re.compile(
     r"(?i)(?P<name>[\w-]*(?:api[_-]?key|token|secret|password|authorization)[\w-]*(?<!_file)[\"']?\s*[=:]\s*[\"']?)"
-    r"(?!\*\*\*|[\d.]+\b)[^\s\"',;&}]{4,}"
+    r"(?!\*\*\*|[\d.]+\b)(?:(?:bearer|basic)[\s%20]+)?[^\s\"',;&}]{4,}"
 )
 _PATTERNS = ("api-key", "authorization", "jwt", "private-key", "url-password")
 
@@ -61,7 +61,8 @@ class Masking:
         return Redaction.of(RedactConfig(patterns=_PATTERNS))
 
     def _without_names(self, text: str) -> str:
-        text = text.replace(str(Path.home()), "~")
+        home = Path.home()
+        text = text.replace(str(home), "~") if home != Path(home.anchor) else text
         text = re.sub(r"(/home/|/Users/|\\Users\\)[^/\\\s\"']+", r"\1USER", text)
         with suppress(OSError, KeyError, ImportError):
             name = getpass.getuser()
