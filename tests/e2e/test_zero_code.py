@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +14,8 @@ import pytest
 from taximeter_cli.loopback import Loopback
 
 from tests.e2e.receiver import Received, receiver
+from tests.e2e.wheel import LOCK, Plain
 
-ROOT = Path(__file__).parents[2]
 CALL = """
 import os, openai
 def ask(model="gpt-4o-mini"):
@@ -25,49 +23,6 @@ def ask(model="gpt-4o-mini"):
     client = openai.OpenAI(api_key="k", base_url=os.environ["LOOPBACK"] + "/v1")
     return client.chat.completions.create(model=model, messages=[{"role": "user", "content": "How much?"}])
 """
-
-
-class Plain:
-    """An environment with the wheel, `openai` and `gunicorn`."""
-
-    def __init__(self, folder: Path, wheel: Path) -> None:
-        self.folder = folder
-        self.wheel = wheel
-        self.bin = folder / ("Scripts" if os.name == "nt" else "bin")
-
-    def run(self, *command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(self.bin / command[0]), *command[1:]],
-            cwd=cwd,
-            env=self.environment(**environment),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    def environment(self, **more: str) -> dict[str, str]:
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTHON", "TAXIMETER"))
-        }
-        path = os.pathsep.join([str(self.bin), kept["PATH"]])
-        return {**kept, "VIRTUAL_ENV": str(self.folder), "PATH": path, **more}
-
-
-@pytest.fixture(scope="session")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Plain:
-    folder = tmp_path_factory.mktemp("plain")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)],
-        check=True,
-    )
-    (wheel,) = folder.glob("*.whl")
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-    made = Plain(folder / "venv", wheel)
-    pip = [str(made.bin / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    constraints = ["--constraint", str(ROOT / "requirements.lock")]
-    subprocess.run([*pip, *constraints, str(wheel), "openai", "gunicorn"], check=True)
-    return made
 
 
 @pytest.fixture
@@ -94,21 +49,6 @@ def instrumented(
         OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
         **environment,
     )
-
-
-def test_the_wheel_holds_the_four_packages_and_nothing_else(plain: Plain) -> None:
-    names = zipfile.ZipFile(plain.wheel).namelist()
-    roots = {name.split("/")[0] for name in names}
-    packages = {"taximeter", "taximeter_cli", "taximeter_collector", "taximeter_queries"}
-    assert {root for root in roots if not root.endswith(".dist-info")} == packages
-    assert {f"{package}/py.typed" for package in packages} <= set(names)
-    assert "taximeter/dialects/openai_chat.py" in names
-
-
-def test_the_base_install_is_light(plain: Plain, tmp_path: Path) -> None:
-    listed = plain.run("python", "-m", "pip", "list", "--format=freeze", cwd=tmp_path).stdout.lower()
-    for heavy in ("pyarrow", "duckdb", "deltalake", "grpcio", "numpy", "pandas"):
-        assert f"\n{heavy}==" not in listed
 
 
 def test_every_call_arrives_with_no_code_and_no_variables_but_the_endpoint(
@@ -251,7 +191,7 @@ def test_a_dead_collector_delays_the_exit_by_no_more_than_the_exporters_timeout(
 def test_it_works_beside_the_vanilla_distribution(
     plain: Plain, loopback: Loopback, received: Received, script: Path
 ) -> None:
-    pip = ["-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "requirements.lock")]
+    pip = ["-m", "pip", "install", "--quiet", "--constraint", str(LOCK)]
     assert plain.run("python", *pip, "opentelemetry-distro", cwd=script.parent).returncode == 0
     script.write_text(CALL + "ask()\n")
     done = instrumented(plain, script, loopback, received.url)
@@ -259,8 +199,8 @@ def test_it_works_beside_the_vanilla_distribution(
     assert len(received.spans()) == 1, done.stderr
 
 
-def test_the_demo_runs(plain: Plain, tmp_path: Path) -> None:
-    pip = ["-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "requirements.lock")]
+def test_the_demos_sample_is_an_app_as_any_other(plain: Plain, tmp_path: Path) -> None:
+    pip = ["-m", "pip", "install", "--quiet", "--constraint", str(LOCK)]
     assert plain.run("python", *pip, "anthropic", cwd=tmp_path).returncode == 0
     done = plain.run(
         "opentelemetry-instrument",
@@ -273,5 +213,7 @@ def test_the_demo_runs(plain: Plain, tmp_path: Path) -> None:
         OTEL_LOGS_EXPORTER="none",
     )
     assert done.returncode == 0, done.stderr
-    assert "in 1,070 (cached 1,000, written 50)" in done.stdout
-    assert "FAILED: rate_limit_exceeded" in done.stdout
+    assert "in 4,760 (cached 0, written 4,480)  out 88" in done.stdout
+    assert "in 4,900 (cached 4,480, written 0)  out 96" in done.stdout
+    assert "FAILED: rate_limit_error" in done.stdout
+    assert "execute_tool find_hotels" in done.stdout

@@ -36,6 +36,7 @@ def _searching(environment: dict[str, str]) -> Iterator[str]:
             yield process.stdout.readline().strip()
         finally:
             process.stdin.close()
+            print(process.stdout.read(), end="", flush=True)
 
 
 def _started(name: str, environment: dict[str, str], **streams: int) -> subprocess.Popen[str]:

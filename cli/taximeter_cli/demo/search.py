@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+from functools import cache
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.util import find_spec
 from typing import Any
@@ -36,11 +37,15 @@ class _Search(BaseHTTPRequestHandler):
 
 
 def _find(city: str) -> str:
+    _client().embeddings.create(model="text-embedding-3-small", input=f"hotels in {city}")
+    return "Hotel at the opera, hostel at the river"
+
+
+@cache
+def _client() -> Any:
     import openai
 
-    with openai.OpenAI(api_key="none", base_url=f"{os.environ['DEMO_PROVIDER']}/v1") as gpt:
-        gpt.embeddings.create(model="text-embedding-3-small", input=f"hotels in {city}")
-    return "Hotel at the opera, hostel at the river"
+    return openai.OpenAI(api_key="none", base_url=f"{os.environ['DEMO_PROVIDER']}/v1")
 
 
 def main() -> None:
@@ -48,7 +53,7 @@ def main() -> None:
     server = HTTPServer(("127.0.0.1", 0), _Search)
     print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
     if find_spec("openai"):
-        import openai  # noqa: F401 - it takes its time; who asks meanwhile waits in the queue
+        _client()  # takes its time; who asks meanwhile waits in the queue
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     sys.stdin.read()
     server.shutdown()
