@@ -265,7 +265,7 @@ def test_what_came_through_two_edges_is_billed_once(tmp_path: Path) -> None:
         assert _billed(ledger) == [False, True]
         for edge in edges:
             edge.process.terminate()
-        assert [edge.stop() for edge in edges] == [0, 0]
+        assert [edge.process.wait(PATIENCE_S * 2) for edge in edges] == [0, 0]
 
 
 def _edge(ledger: str) -> list[str]:
