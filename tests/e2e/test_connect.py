@@ -7,24 +7,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
-import time
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
-from taximeter_collector.receive.otlp_json import to_protobuf
-from taximeter_collector.receive.shape import SHAPES
 
+from tests.e2e.agents import recorded
+from tests.e2e.agents_page import PAGE, SHOWN, has_landed, sent, written
 from tests.e2e.collector import Collector, clean_environment, collecting, command_path, until
 from tests.e2e.sending import GrpcSender, HttpSender, Sender
 from tests.e2e.test_landing import SOON, ledger
 
-CORPUS = Path(__file__).parents[1] / "collector" / "corpus"
-SHAPE = {shape.signal.name.lower(): shape.request for shape in SHAPES}
-TIMES = ("timeUnixNano", "startTimeUnixNano", "endTimeUnixNano", "observedTimeUnixNano")
 # Which tool is known by what it sent, and what its two calls (of Copilot's in VS Code and Qwen: without a price) cost.
 AGENTS = [
     ("claude-code", "claude_code/claude-code-2.1.197-turn", 2, "0.001995"),
@@ -39,38 +34,6 @@ AGENTS = [
     ("vercel-ai", "vercel_ai/ai-7.0.173-anthropic", 1, "0.0009975"),
     ("litellm", "litellm/litellm-1.109.1-v2-anthropic", 1, "0.0009975"),
 ]
-
-
-def requests(entry: str) -> Iterator[tuple[str, bytes]]:
-    """An agent's requests, as if it sent them now: the signal, and protobuf."""
-    text = (CORPUS / f"{entry}.json").read_text("utf-8")
-    # They were all answered by one provider, whose answers had the same ids for each: two agents' would be one call.
-    told = json.loads(text.replace("turn00000000", entry.partition("/")[2][:12].ljust(12, "0")))["requests"]
-    moments = [moment for one in told for moment in _moments(one["otlp"])]
-    shift = time.time_ns() - max(moments)
-    for one in told:
-        moved = _moved(one["otlp"], shift)
-        yield one["signal"], to_protobuf(SHAPE[one["signal"]].DESCRIPTOR, json.dumps(moved).encode())
-
-
-def _moments(value: Any) -> Iterator[int]:
-    if isinstance(value, dict):
-        for key, one in value.items():
-            if key in TIMES and int(one):
-                yield int(one)
-            yield from _moments(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _moments(one)
-
-
-def _moved(value: Any, shift: int) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: str(int(one) + shift) if key in TIMES and int(one) else _moved(one, shift)
-            for key, one in value.items()
-        }
-    return [_moved(one, shift) for one in value] if isinstance(value, list) else value
 
 
 def connect(collector: Collector, *words: str) -> subprocess.CompletedProcess[str]:
@@ -101,9 +64,9 @@ def test_what_an_agent_sends_is_in_the_ledger_at_its_price_and_the_check_says_so
         with sender:
             for tool, entry, calls, usd in AGENTS:
                 expected.setdefault(tool, []).append((calls, usd))
-                for signal, payload in requests(entry):
+                for signal, payload in recorded(entry, now=True):
                     assert sender.send(payload, signal).acknowledged
-        until(lambda: _landed(collector), "it does not land", patience_s=60)
+        until(lambda: has_landed(collector), f"it does not land: {collector.said()}", patience_s=60)
         for tool, sums in expected.items():
             checked = connect(collector, tool, "--check", "--wait", "30", "--json")
             told = json.loads(checked.stdout)
@@ -117,14 +80,10 @@ def test_what_an_agent_sends_is_in_the_ledger_at_its_price_and_the_check_says_so
         assert sum(row["cost_usd"] or 0 for row in billed) == sum(Decimal(usd) for *_, usd in AGENTS if usd)
 
 
-def _landed(collector: Collector) -> bool:
-    return collector.metric("taximeter_journal_reader_unread_records", reader="lander") == 0
-
-
 def test_metrics_that_an_agent_sends_as_deltas_are_no_calls(tmp_path: Path) -> None:
     """They have landed, and the check says that there are no calls yet."""
     with collecting(tmp_path / "data", *SOON, lands=True) as collector, HttpSender(collector.http) as sender:
-        for signal, payload in requests("claude_code/claude-code-2.1.197-edits"):
+        for signal, payload in recorded("claude_code/claude-code-2.1.197-edits", now=True):
             assert sender.send(payload, signal).acknowledged
         checked = connect(collector, "claude-code", "--check", "--wait", "60")
         assert checked.returncode == 0
@@ -143,7 +102,7 @@ def test_settings_lead_to_the_collector_that_runs(tmp_path: Path) -> None:
         assert connect(collector, "gemini-cli", "--write").returncode == 0
         file = tmp_path / ".gemini" / "settings.json"
         with HttpSender(json.loads(file.read_text())["telemetry"]["otlpEndpoint"]) as sender:
-            for signal, payload in requests("gemini_cli/gemini-cli-0.61.0-turn"):
+            for signal, payload in recorded("gemini_cli/gemini-cli-0.61.0-turn", now=True):
                 assert sender.send(payload, signal).acknowledged
         checked = connect(collector, "gemini-cli", "--check", "--wait", "60")
         assert "0.00018472 USD, for 2 of 2 calls" in checked.stdout
@@ -154,7 +113,7 @@ def test_settings_lead_to_the_collector_that_runs(tmp_path: Path) -> None:
 
 def test_what_is_received_and_not_landed_is_told_as_that(tmp_path: Path) -> None:
     with collecting(tmp_path / "data") as collector, HttpSender(collector.http) as sender:
-        for signal, payload in requests("codex/codex-0.63.0-turn"):
+        for signal, payload in recorded("codex/codex-0.63.0-turn", now=True):
             assert sender.send(payload, signal).acknowledged
         checked = connect(collector, "codex", "--check")
         assert checked.returncode == 1
@@ -173,7 +132,21 @@ def test_a_token_that_is_asked_for_lets_what_is_written_in(tmp_path: Path) -> No
             del os.environ["AGENTS_TOKEN"]
         env = json.loads((tmp_path / ".claude" / "settings.json").read_text())["env"]
         name, _, value = env["OTEL_EXPORTER_OTLP_HEADERS"].partition("=")
-        signal, payload = next(requests("claude_code/claude-code-2.1.197-events"))
+        signal, payload = next(recorded("claude_code/claude-code-2.1.197-events", now=True))
         with HttpSender(env["OTEL_EXPORTER_OTLP_ENDPOINT"]) as sender:
             assert sender.send(payload, signal).status == 401
             assert sender.send(payload, signal, **{name: value}).acknowledged
+
+
+def test_the_page_about_agents_shows_what_commands_say() -> None:
+    """`python -m tests.e2e.agents_page` makes it anew."""
+    assert written(PAGE.read_text("utf-8")) == PAGE.read_text("utf-8")
+
+
+@pytest.mark.parametrize("query", re.findall(r"```sql\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL))
+def test_each_query_of_the_page_has_an_answer(query: str, tmp_path: Path) -> None:
+    from taximeter_queries import Lake, ask_sql
+
+    with collecting(tmp_path / "data", *SOON, lands=True) as collector:
+        sent(collector, SHOWN)
+        assert ask_sql(Lake(collector.data / "lake"), query).rows
