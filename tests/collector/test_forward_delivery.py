@@ -6,11 +6,14 @@ import json
 import logging
 import ssl
 import time
+from collections import Counter
+from collections.abc import Sequence
 from email.utils import formatdate
 from pathlib import Path
 
 import pytest
 from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
@@ -21,7 +24,9 @@ from taximeter_collector.forward.orders import ask_to_skip
 from taximeter_collector.forward.overview import orphans, overview
 from taximeter_collector.forward.splitting import halves
 from taximeter_collector.forward.state import read_state
-from taximeter_collector.journal import Signal
+from taximeter_collector.forward.suspects import Suspects
+from taximeter_collector.forward.treatment import Outgoing, Treatment
+from taximeter_collector.journal import Record, Signal
 
 from tests.collector.forwarding import Backend, Behaviour, Forwarding, forwarding, said, span_ids
 from tests.collector.receiving import Certificates
@@ -249,6 +254,8 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     wait_s = of_http(503, {"retry-after": formatdate(time.time() + 100, usegmt=True)}, b"", "traces").wait_s
     assert wait_s is not None and 50 < wait_s <= 100
     assert of_http(503, {"retry-after": "soon"}, b"", "traces").wait_s is None
+    ahead = {"retry-after": formatdate(time.time() + 5030), "date": formatdate(time.time() + 5000)}
+    assert of_http(503, ahead, b"", "traces").wait_s == 30  # its clock is not ours
     assert of_http(503, {"retry-after": "99999999"}, b"", "traces").wait_s == 3600
 
 
@@ -281,10 +288,40 @@ def test_what_is_refused_for_good_is_put_aside_with_the_reason_and_its_neighbour
         assert (letter["signal"], letter["items"], letter["first"]) == ("traces", 1, 1)
 
 
+def _refuses(bad: Counter[bytes], status: int, backend: Backend) -> Behaviour:
+    """A request with one of these spans in it; all else is taken."""
+    return lambda handler: handler.reply(status) if bad & span_ids(handler.asked.payload) else backend.take(handler)
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_one_bad_record_of_a_request_costs_itself(tmp_path: Path, status: int) -> None:
+    payload = spans(count=200)
+    bad = Counter(list(span_ids(payload))[::90])
+    with Backend() as backend, forwarding(tmp_path, backend.url) as forwarder:
+        backend.always = _refuses(bad, status, backend)
+        forwarder.append(payload)
+        forwarder.settled()
+        assert backend.span_ids() == forwarder.sent - bad
+        assert sum((span_ids(letter["request"]) for letter in forwarder.dead_letters()), Counter()) == bad
+        assert {letter["items"] for letter in forwarder.dead_letters()} == {1}
+
+
+def test_a_backend_that_refuses_everything_is_not_asked_about_each_record(tmp_path: Path) -> None:
+    with Backend() as backend, forwarding(tmp_path, backend.url, requests=1) as forwarder:
+        backend.always = lambda handler: handler.reply(400)
+        for number in range(8):
+            forwarder.append(spans(count=200, pad_bytes=1000))
+            until(lambda: len(backend.asked) > number, "it is not sent")  # noqa: B023 - asked at once
+        forwarder.settled()
+        refused = sum((span_ids(letter["request"]) for letter in forwarder.dead_letters()), Counter())
+        assert refused == forwarder.sent
+        assert len(backend.asked) < 200
+
+
 def test_what_was_refused_can_be_sent_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Backend() as backend, forwarding(tmp_path, backend.url) as forwarder:
         backend.always = lambda handler: handler.reply(422)
-        forwarder.append(spans(count=2))
+        forwarder.append(spans())
         forwarder.settled()
         backend.always = None
         data = ["--data", str(forwarder.config.data), "--set", f"forward.backend.endpoint={backend.url}"]
@@ -334,6 +371,18 @@ def test_a_request_that_a_backend_fails_over_is_put_aside_when_others_get_throug
         forwarder.settled()
 
 
+def test_requests_that_a_backend_fails_over_do_not_hold_up_those_behind_them(tmp_path: Path) -> None:
+    """With one sender, nobody else could get through and tell whose fault it is."""
+    poison = [spans("poison", pad_bytes=2500) for _ in range(2)]
+    with Backend() as backend, forwarding(tmp_path, backend.url, requests=1, max_request_bytes=4096) as forwarder:
+        backend.always = _refuses(sum(map(span_ids, poison), Counter()), 500, backend)
+        for payload in (*poison, lone()):
+            forwarder.append(payload)
+        forwarder.settled()
+        assert len(backend.taken) == 1
+        assert {letter["request"] for letter in forwarder.dead_letters()} == set(poison)
+
+
 def test_what_a_backend_rejects_of_a_request_is_counted_and_not_sent_again(tmp_path: Path) -> None:
     response = ExportTraceServiceResponse()
     response.partial_success.rejected_spans = 3
@@ -359,10 +408,10 @@ def test_what_a_backend_rejects_of_a_request_is_counted_and_not_sent_again(tmp_p
 def test_an_answer_of_ok_is_believed_whatever_is_in_it(
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Backend() as backend, forwarding(tmp_path, backend.url) as forwarder:
+    with Backend() as backend, forwarding(tmp_path, backend.url, max_request_bytes=4096) as forwarder:
         backend.always = lambda handler: backend.take(handler, b"\xff\xff thanks", kind)
         for _ in range(3):
-            forwarder.append(spans())
+            forwarder.append(lone())
         forwarder.settled()
         assert len(backend.asked) == 3
     assert len([line for line in said(caplog) if "believed" in line]) == 1
@@ -379,6 +428,17 @@ def test_dead_letters_have_a_limit_at_which_sending_stops(tmp_path: Path) -> Non
         assert DeadLetters(forwarder.config.data, "backend").delete() == 2
         forwarder.settled()
         assert len(forwarder.dead_letters()) == 1
+
+
+def test_what_was_refused_can_be_sent_again_when_dead_letters_have_reached_their_limit(tmp_path: Path) -> None:
+    with Backend() as backend, forwarding(tmp_path, backend.url, dead_letter_size="1MiB") as forwarder:
+        backend.always = lambda handler: handler.reply(400)
+        forwarder.append(spans(pad_bytes=900_000))
+        forwarder.settled()
+        letters = DeadLetters(forwarder.config.data, "backend")
+        assert letters.send_again() == 1
+        until(lambda: len(backend.asked) == 2 and not letters.waiting(), "it is stuck")
+        assert len(letters.letters()) == 1
 
 
 # Cursors
@@ -403,6 +463,74 @@ def test_the_cursor_passes_only_what_was_taken(tmp_path: Path) -> None:
         forwarder.settled()
         assert not forwarder.sent - backend.span_ids()
         assert len(backend.taken) == 11
+
+
+def test_a_record_that_cannot_be_treated_is_found_and_costs_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No record is known that does this; what is there is treated anew, for half of it may have been given out."""
+    bad, take = spans("bad"), Treatment.take
+
+    def fails(treatment: Treatment, records: Sequence[Record], now: float) -> list[Outgoing]:
+        outgoing = take(treatment, records, now)
+        if any(record.payload == bad for record in records):
+            raise RuntimeError("a mistake")
+        return outgoing
+
+    monkeypatch.setattr(Treatment, "take", fails)
+    with Backend() as backend, forwarding(tmp_path, backend.url, enrich="true") as forwarder:
+        forwarder.stop()
+        for number in range(30):
+            forwarder.append(bad if number == 17 else spans())
+        forwarder.start()
+        forwarder.settled()
+        assert not forwarder.sent - backend.span_ids() - span_ids(bad)
+        (letter,) = forwarder.dead_letters()
+        assert (letter["request"], letter["treated"], letter["first"]) == (bad, False, 17)
+
+
+def test_a_record_that_processes_die_of_is_found_and_passed_over(tmp_path: Path) -> None:
+    records = [Record(position, 0, Signal.TRACES, 1, "", b"") for position in range(100)]
+    deaths, passed = 0, list[int]()
+    while not passed:  # each time another process
+        suspects = Suspects(tmp_path / "note")
+        for portion in suspects.portions(records):
+            if not suspects.begin(portion):
+                passed += [record.position for record in portion]
+            elif records[41] in portion:
+                deaths += 1
+                break
+            else:
+                suspects.over()
+        suspects.close()
+    assert passed == [41]
+    assert deaths < 8
+
+
+def test_a_process_that_is_killed_at_rest_raises_no_suspicion(tmp_path: Path) -> None:
+    records = [Record(position, 0, Signal.TRACES, 1, "", b"") for position in range(10)]
+    for _ in range(5):
+        suspects = Suspects(tmp_path / "note")
+        assert list(suspects.portions(records)) == [records]
+        assert suspects.begin(records)
+        suspects.over()
+        suspects.close()
+
+
+def test_a_dead_letter_that_a_process_died_of_is_not_sent_again(tmp_path: Path) -> None:
+    with Backend() as backend, forwarding(tmp_path, backend.url) as forwarder:
+        forwarder.stop()
+        letters = DeadLetters(forwarder.config.data, "backend")
+        facts = {"journal_id": "x", "first": 0, "items": 1, "reason": "not-treated", "treated": False}
+        letters.keep(Signal.TRACES, spans(), facts)
+        letters.send_again()
+        suspects = Suspects(forwarder.config.run_folder / "forward-backend.treating")
+        suspects.begin_letter(letters.waiting()[0].name)
+        suspects.close()
+        forwarder.start()
+        forwarder.append(spans())
+        forwarder.settled()
+        assert len(backend.taken) == len(letters.letters()) == 1
 
 
 def test_what_is_under_way_at_the_end_is_waited_for(tmp_path: Path) -> None:
@@ -537,6 +665,19 @@ def test_halves_have_all_items_once_with_what_is_around_them(signal: Signal, mak
     assert (some + rest, min(some, rest) > 0) == (9, True)
     if signal is Signal.TRACES:
         assert span_ids(first) + span_ids(second) == span_ids(payload)
+
+
+def test_a_metric_with_many_points_is_halved_by_its_points() -> None:
+    payload = points(count=10)
+    (first, some), (second, rest) = halves(Signal.METRICS, payload)
+    assert (some + rest, min(some, rest) > 0) == (10, True)
+    assert _points_of(first) + _points_of(second) == _points_of(payload)
+
+
+def _points_of(payload: bytes) -> list[bytes]:
+    (resource,) = ExportMetricsServiceRequest.FromString(payload).resource_metrics
+    assert resource.resource.attributes
+    return [point.SerializeToString() for point in resource.scope_metrics[0].metrics[0].sum.data_points]
 
 
 # Traces that are waited for

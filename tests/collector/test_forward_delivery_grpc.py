@@ -17,6 +17,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from taximeter_collector.forward.compression import COMPRESS
 from taximeter_collector.journal import Signal
 
 from tests.collector.forwarding import forwarding, span_ids
@@ -105,6 +106,36 @@ def test_requests_arrive_byte_for_byte_and_once(tmp_path: Path, backend: GrpcBac
         assert {told["authorization"] for _, _, told in backend.taken} == {"Bearer abc"}
 
 
+def test_messages_are_compressed_by_us_with_the_grpc_that_is_installed(
+    tmp_path: Path, backend: GrpcBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a way into grpcio that grpcio does not promise; without it, gzip costs five times as much."""
+    compressed = list[bytes]()
+    gzip = COMPRESS["gzip"]
+    monkeypatch.setitem(COMPRESS, "gzip", lambda data: (compressed.append(data), gzip(data))[1])
+    with forwarding(tmp_path, backend.url) as forwarder:
+        payload = spans(count=50)
+        forwarder.append(payload)
+        forwarder.settled()
+        assert compressed == [message for _, message, _ in backend.taken] == [payload]
+
+
+def test_a_connection_over_which_nothing_comes_is_made_anew(tmp_path: Path, backend: GrpcBackend) -> None:
+    peers = list[str]()
+
+    def first_hangs(message: bytes, context: Any) -> bytes:
+        peers.append(context.peer())
+        if len(peers) == 1:
+            threading.Event().wait(1.0)
+        return b""
+
+    backend.always = first_hangs
+    with forwarding(tmp_path, backend.url, timeout="300ms", requests=1) as forwarder:
+        forwarder.append(spans())
+        forwarder.settled()
+    assert len(set(peers)) == 2
+
+
 CODES = [
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.ABORTED,
@@ -139,10 +170,10 @@ def test_a_backend_is_not_asked_again_before_it_said(tmp_path: Path, backend: Gr
 def test_what_is_refused_for_good_is_put_aside_with_the_reason(tmp_path: Path, backend: GrpcBackend) -> None:
     backend.then(failing(grpc.StatusCode.INVALID_ARGUMENT, "a span without a name"))
     with forwarding(tmp_path, backend.url) as forwarder:
-        forwarder.append(spans(count=3))
+        forwarder.append(spans())
         forwarder.settled()
         (letter,) = forwarder.dead_letters()
-        assert (letter["reason"], letter["items"]) == ("grpc-invalid-argument", 3)
+        assert (letter["reason"], letter["items"]) == ("grpc-invalid-argument", 1)
         assert letter["message"] == "INVALID_ARGUMENT: a span without a name"
 
 

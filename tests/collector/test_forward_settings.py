@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from taximeter_cli.main import main
 from taximeter_collector.configuration import ConfigError, Configuration, load
+from taximeter_collector.forward.answers import of_http
 from taximeter_collector.forward.config import Destination
 from taximeter_collector.forward.credentials import Credentials, CredentialsError
 from taximeter_collector.forward.credentials import load as credentials_of
@@ -249,4 +250,17 @@ def test_credentials_have_no_secrets_in_how_they_are_shown() -> None:
     assert isinstance(found, Credentials)
     assert "hunter2" not in repr(found)
     assert "hunter2" not in repr(load(WHERE, {"TAXIMETER_FORWARD_SHOP_KEY": "hunter2"}))
-    assert found.hide("Bearer hunter2 is wrong, hunter2!") == "*** is wrong, ***!"
+    assert found.told("Bearer hunter2 is wrong, hunter2!") == "*** is wrong, ***!"
+
+
+def test_a_key_that_is_sent_in_base64_is_not_told_as_it_is_either() -> None:
+    key = {"TAXIMETER_FORWARD_SHOP_KEY": "pk-public:sk-private"}
+    found = credentials_of(destination(WHERE | {"forward.shop.key_form": "basic"}, key))
+    assert isinstance(found, Credentials)
+    assert found.told("no such key: sk-private, pk-public:sk-private") == "no such key: ***, ***"
+
+
+def test_a_secret_at_the_end_of_a_long_message_is_not_told_in_part() -> None:
+    found = credentials_of(destination(WHERE, {"TAXIMETER_FORWARD_SHOP_KEY": "hunter2hunter2"}))
+    assert isinstance(found, Credentials)
+    assert "hunter" not in found.told(of_http(401, {}, b"x" * 290 + b" hunter2hunter2", "traces").message)

@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 __all__ = ["Answer", "Verdict", "of_grpc", "of_http", "taken"]
 
 _LONGEST_WAIT_S = 3600.0
-_MESSAGE_CHARACTERS = 300
+_MESSAGE_CHARACTERS = 2000  # people get less, when secrets have been taken out
 
 
 class Verdict(enum.Enum):
@@ -98,7 +98,7 @@ def of_http(status: int, headers: dict[str, str], body: bytes, signal: str) -> A
         )
     verdict = _VERDICT_OF_STATUS.get(status, Verdict.BROKEN if status >= 500 else Verdict.REFUSED)
     message = f"{status} {_message(body, content_type)}".strip()
-    return Answer(verdict, f"http-{status}", message, _retry_after_s(headers.get("retry-after", "")))
+    return Answer(verdict, f"http-{status}", message, _retry_after_s(headers))
 
 
 def of_grpc(code: grpc.StatusCode, details: str, trailing: Any) -> Answer:
@@ -157,18 +157,25 @@ def _message(body: bytes, content_type: str) -> str:
 
 
 def _clean(text: str) -> str:
-    return " ".join("".join(mark if mark.isprintable() else " " for mark in text[:2000]).split())[:_MESSAGE_CHARACTERS]
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in text[:_MESSAGE_CHARACTERS]).split())
 
 
-def _retry_after_s(value: str) -> float | None:
-    """Seconds, or a date."""
+def _retry_after_s(headers: dict[str, str]) -> float | None:
+    """Seconds, or a date: from now on by the backend's own clock, if it tells that."""
+    value = headers.get("retry-after", "")
     if re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", value):
         return min(float(value), _LONGEST_WAIT_S)
+    until, now = _moment(value), _moment(headers.get("date", ""))
+    if until is None:
+        return None
+    return min(max(0.0, until - (time.time() if now is None else now)), _LONGEST_WAIT_S)
+
+
+def _moment(date: str) -> float | None:
     try:
-        until = parsedate_to_datetime(value).timestamp()
+        return parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(0.0, until - time.time()), _LONGEST_WAIT_S)
 
 
 def _retry_info_s(trailing: Any) -> float | None:

@@ -13,16 +13,16 @@ from taximeter_collector.forward.endpoint import EndpointError, endpoint
 from taximeter_collector.forward.treatment.config import SIGNALS, TreatmentConfig, problems
 from taximeter_collector.settings import Kind, choice, count, duration, file, flag, names, setting, size, text
 
-__all__ = ["NAME", "Destination", "contradictions", "pairs_of"]
+__all__ = ["HEADER_NAME", "NAME", "Destination", "contradictions", "pairs_of"]
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LOOKS_SECRET = re.compile(r"authorization|cookie|key|token|secret|password|x-honeycomb-team", re.IGNORECASE)
 
 
 def _read_headers(value: Any) -> tuple[str, ...]:
     found: tuple[str, ...] = names.read(value)
-    if any(not _HEADER_NAME.fullmatch(name) or "\n" in told or "\r" in told for name, told in pairs_of(found)):
+    if any(not HEADER_NAME.fullmatch(name) or "\n" in told or "\r" in told for name, told in pairs_of(found)):
         raise ValueError("headers such as 'name=value,name=value'")
     return found
 

@@ -7,7 +7,7 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taximeter_collector.forward.config import Destination, pairs_of
+from taximeter_collector.forward.config import HEADER_NAME, Destination, pairs_of
 
 __all__ = ["Credentials", "CredentialsError", "load"]
 
@@ -26,17 +26,23 @@ class Credentials:
     key: bytes | None = field(repr=False)
     context: ssl.SSLContext | None
     """The same for HTTP."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """What is in no header as it is, such as both parts of a key that is sent in base64."""
 
-    def hide(self, text: str) -> str:
-        """A text without our secrets, which a backend may repeat in an error."""
-        for name, value in self.headers.items():
-            if name not in _PLAIN:
-                for part in (value, value.partition(" ")[2]):
-                    text = text.replace(part, "***") if len(part) > 3 else text
-        return text
+    def told(self, text: str) -> str:
+        """A text for people without our secrets, which a backend may repeat in an error; the beginning of it."""
+        sent = [part for name, value in self.headers.items() if name not in _PLAIN for part in _parts(value)]
+        for secret in sorted({*sent, *self.secrets}, key=len, reverse=True):  # one may be a part of another
+            text = text.replace(secret, "***") if len(secret) > 3 else text
+        return text[:_MESSAGE_CHARACTERS]
 
 
 _PLAIN = ("user-agent",)
+_MESSAGE_CHARACTERS = 300
+
+
+def _parts(value: str) -> tuple[str, str]:
+    return value, value.partition(" ")[2]
 
 
 def load(destination: Destination) -> Credentials:
@@ -47,13 +53,16 @@ def load(destination: Destination) -> Credentials:
     if key := destination.key or (_text(destination.key_file).strip() if destination.key_file else ""):
         headers[destination.key_header.lower()] = _in_form(key, destination.key_form)
     for name, value in headers.items():
+        if not HEADER_NAME.fullmatch(name):
+            raise CredentialsError(f"{name!r} cannot be the name of a header")
         if any(ord(mark) < 32 or ord(mark) > 126 for mark in name + value):
             raise CredentialsError(f"the header {name} has characters in it that headers cannot have")
     ca, certificate, tls_key = (
         _bytes(file) if file else None
         for file in (destination.tls_ca, destination.tls_certificate, destination.tls_key)
     )
-    return Credentials(headers, ca, certificate, tls_key, _context(destination))
+    secrets = (key, key.partition(":")[2])
+    return Credentials(headers, ca, certificate, tls_key, _context(destination), secrets)
 
 
 def _in_form(key: str, form: str) -> str:

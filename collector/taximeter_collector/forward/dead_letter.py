@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from taximeter_collector.journal import Signal
 from taximeter_collector.journal.files import replace_durably
 
 __all__ = ["DeadLetters", "Letter"]
+
+_log = logging.getLogger("taximeter.forward")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,13 @@ class DeadLetters:
         self._bytes: int | None = None
         self._lock = threading.Lock()
 
-    def keep(self, signal: Signal, payload: bytes, facts: dict[str, Any], *, name: str = "") -> bool:
-        """Put one aside, durably; False if there is no room. With a name it is one that was sent again."""
+    def keep(
+        self, signal: Signal, payload: bytes, facts: dict[str, Any], *, name: str = "", is_again: bool = False
+    ) -> bool:
+        """Put one aside, durably; False if there is no room. What was sent again has room: what it was goes soon."""
         with self._lock:
             self._bytes = self.size() if self._bytes is None else self._bytes
-            if self._most_bytes and self._bytes + len(payload) > self._most_bytes:
+            if not is_again and self._most_bytes and self._bytes + len(payload) > self._most_bytes:
                 self._bytes = None  # somebody may make room
                 return False
             self._bytes += len(payload)
@@ -86,12 +92,18 @@ class DeadLetters:
                 (self.folder / f"{letter.name}.{ending}").replace(self._again / f"{letter.name}.{ending}")
         return len(letters)
 
+    def put_back(self, name: str) -> None:
+        """Keep one, after all, that was to be sent again."""
+        for ending in ("otlp", "json"):
+            with suppress(FileNotFoundError):
+                (self._again / f"{name}.{ending}").replace(self.folder / f"{name}.{ending}")
+
     def delete(self) -> int:
-        """Delete all of them for good; how many."""
-        letters = self.letters()
-        for letter in letters:
-            self._remove(self.folder, letter.name)
-        return len(letters)
+        """Delete all of them for good, those that wait to be sent again too; how many."""
+        found = [(self.folder, one) for one in self.letters()] + [(self._again, one) for one in self.waiting()]
+        for folder, letter in found:
+            self._remove(folder, letter.name)
+        return len(found)
 
     def payload(self, letter: Letter) -> bytes | None:
         """The request of one that is to be sent again; None if it is gone."""
@@ -102,7 +114,10 @@ class DeadLetters:
 
     def sent(self, letter: Letter) -> None:
         """One that was sent again is not needed any more."""
-        self._remove(self._again, letter.name)
+        try:
+            self._remove(self._again, letter.name)
+        except OSError as error:  # it is sent once more by the next process
+            _log.warning("a dead letter that was sent cannot be deleted: %s", error)
         with self._lock:
             self._bytes = None
 

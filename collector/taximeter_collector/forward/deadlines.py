@@ -22,7 +22,7 @@ class Deadlines:
         threading.Thread(target=self._watch, name="deadlines", daemon=True).start()
 
     def begin(self, connected: socket.socket, until: float) -> int:
-        """Watch over a connection until `end`."""
+        """Watch over a connection until then, or until `end`."""
         with self._lock:
             if self._closed.is_set():
                 _cut(connected)
@@ -53,4 +53,5 @@ class Deadlines:
 
 def _cut(connected: socket.socket) -> None:
     with contextlib.suppress(OSError):  # it may be over already
-        connected.shutdown(socket.SHUT_RDWR)
+        # Not the method of a TLS socket: that takes the encryption away first, under a thread that may be writing.
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)

@@ -97,7 +97,9 @@ class HttpSender:
             except (BrokenPipeError, ConnectionResetError):  # it may have answered without reading to the end
                 with contextlib.suppress(OSError, http.client.HTTPException):
                     early = connection.getresponse()
-                    return of_http(early.status, _told(early), _read(early) or b"", signal)
+                    told = of_http(early.status, _told(early), _read(early) or b"", signal)
+                    self.close()
+                    return told
                 raise
             response = connection.getresponse()
             answer = _read(response)

@@ -8,14 +8,16 @@ import random
 import shutil
 import threading
 import time
+from contextlib import ExitStack
 
 from taximeter_collector.configuration import Config
 from taximeter_collector.forward.credentials import Credentials, CredentialsError, load
 from taximeter_collector.forward.dead_letter import DeadLetters
 from taximeter_collector.forward.delivery import Delivery
-from taximeter_collector.forward.forwarder import Forwarder
+from taximeter_collector.forward.forwarder import Forwarder, NotTreated
 from taximeter_collector.forward.orders import READER, reader, skip, skip_is_asked
 from taximeter_collector.forward.sender import endpoints
+from taximeter_collector.forward.suspects import Suspects
 from taximeter_collector.forward.tally import Tally
 from taximeter_collector.forward.treatment import Treatment, TreatmentError
 from taximeter_collector.forward.window import Window
@@ -69,6 +71,7 @@ class _Work:
         self._missed = 0
         self._scratch = config.data / "forward" / f"{name}.scratch"
         self._book: Book | None = None
+        self._suspects = Suspects(config.run_folder / f"{reader(name)}.treating")
 
     def prepare(self) -> None:
         """What takes long, and what can be wrong."""
@@ -77,6 +80,9 @@ class _Work:
         self._tally = Tally(self._config.data, self._name, self._registry, shown)
         if self._destination.enrich:
             self._load_prices()
+        if letter := self._suspects.letter:
+            self._letters.put_back(letter)
+            _log.error("a forwarder died of a dead letter; it is not sent again", extra=self._said | {"letter": letter})
         try:
             self._open_reader().close()  # from now on the journal waits for us
             self._treat().close()
@@ -103,11 +109,14 @@ class _Work:
                 pause_s = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)] * random.uniform(0.8, 1.2)
                 _log.warning("cannot forward: %s; trying again in %.1f s", error, pause_s, extra=self._said)
                 self._stopped.wait(pause_s)
+            except NotTreated:
+                _log.exception("records could not be treated; the one that did it is looked for", extra=self._said)
             except Exception:
-                failures += 1
+                failures = 0 if time.monotonic() - began > _LONG_S else failures + 1
                 _log.exception("forwarding failed; it begins anew at its cursor", extra=self._said)
                 self._stopped.wait(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
         self._tally.write(state="stopped")
+        self._suspects.close()
 
     def _forward(self) -> None:
         """Until told to stop, or to skip what is there."""
@@ -120,18 +129,20 @@ class _Work:
         delivery = Delivery(
             self._destination, lambda: self._credentials, journal_id, window, self._letters, self._tally
         )
-        forwarder = Forwarder(source, treatment, delivery, window, self._letters, self._tally, journal_id)
-        try:
+        forwarder = Forwarder(
+            source, treatment, delivery, window, self._letters, self._tally, journal_id, self._suspects
+        )
+        with ExitStack() as ending:  # from the last to the first, whatever fails among them
+            ending.callback(self._publish, source)
+            ending.callback(source.close)
+            ending.callback(lambda: self._tally.treated(treatment.counts, 0))
+            ending.callback(forwarder.close)
+            ending.callback(forwarder.commit)
+            ending.callback(delivery.close)
+            ending.callback(forwarder.commit)  # before what may take longer than the supervisor waits
             forwarder.run(lambda: self._between(source, delivery))
             if self._stopped.is_set():
                 forwarder.drain(self._destination.drain_timeout_s)
-        finally:
-            delivery.close()
-            forwarder.commit()
-            forwarder.close()
-            self._tally.treated(treatment.counts, 0)
-            source.close()
-            self._publish(source)
 
     def _open_reader(self) -> JournalReader:
         return JournalReader(self._config.journal.dir, reader(self._name))
@@ -158,15 +169,19 @@ class _Work:
         return self._stopped.is_set() or skip_is_asked(self._config.data, self._name)
 
     def _read_again(self, delivery: Delivery) -> None:
+        """Each on its own: prices that cannot be read do not keep a new key from being used."""
         try:
             self._credentials = load(self._destination)
             delivery.reload()
-            if self._book:
+            _log.info("keys and certificates were read again", extra=self._said)
+        except CredentialsError as error:
+            _log.error("keys and certificates stay as they were: %s", error, extra=self._said)
+        if self._book:
+            try:
                 self._load_prices()
-        except (CredentialsError, OverridesError) as error:
-            _log.error("what was to be read again stays as it was: %s", error, extra=self._said)
-        else:
-            _log.info("keys, certificates and prices were read again", extra=self._said)
+                _log.info("the prices were read again", extra=self._said)
+            except OverridesError as error:
+                _log.error("the prices stay as they were: %s", error, extra=self._said)
 
     def _publish(self, source: JournalReader) -> None:
         found = next((one for one in readers(self._config.journal.dir) if one.name == reader(self._name)), None)

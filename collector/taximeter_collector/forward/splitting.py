@@ -26,7 +26,10 @@ def halves(signal: Signal, payload: bytes) -> list[tuple[bytes, int]]:
     """
     kind, of_resource, of_scope, of_items = _KINDS[signal]
     message = kind.FromString(payload)
-    sizes = [item.ByteSize() for group in _groups(message, of_resource, of_scope, of_items) for item in group]
+    items = [item for group in _groups(message, of_resource, of_scope, of_items) for item in group]
+    if len(items) == 1 and signal is Signal.METRICS and _points(items[0]) > 1:
+        return _halves_of_metric(message, items[0])
+    sizes = [item.ByteSize() for item in items]
     if len(sizes) < 2:
         return [(payload, _count(signal, message, of_resource, of_scope, of_items))]
     first = _half(sizes)
@@ -36,6 +39,19 @@ def halves(signal: Signal, payload: bytes) -> list[tuple[bytes, int]]:
         part.CopyFrom(message)
         _keep(part, start, end, of_resource, of_scope, of_items)
         parts.append((part.SerializeToString(), _count(signal, part, of_resource, of_scope, of_items)))
+    return parts
+
+
+def _halves_of_metric(message: Any, metric: Any) -> list[tuple[bytes, int]]:
+    """A request with one metric, as two with some of its points each."""
+    points = getattr(metric, metric.WhichOneof("data")).data_points
+    everything = list(points)
+    first = _half([point.ByteSize() for point in everything])
+    parts = []
+    for some in (everything[:first], everything[first:]):
+        del points[:]
+        points.extend(some)
+        parts.append((message.SerializeToString(), len(some)))
     return parts
 
 

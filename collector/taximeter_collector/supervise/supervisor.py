@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
 from taximeter_collector.configuration import Config
@@ -37,6 +38,7 @@ _ALLOCATION = {
     "MALLOC_ARENA_MAX": "2",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
+_LOCK_TRIES, _LOCK_PAUSE_S = 5, 0.05
 _KILL_AFTER_S = 10.0  # beyond the time that draining may take
 
 
@@ -100,7 +102,7 @@ class Supervisor:
         except OSError as error:
             raise OSError(f"cannot use the data folder {self._config.data}: {error.strerror}") from error
         try:
-            held = lock(folder / "lock")
+            held = _lock(folder / "lock")
         except LockTaken as error:
             raise LockTaken(
                 f"another collector uses the data folder {self._config.data}: stop it, or give this one another --data"
@@ -193,6 +195,16 @@ class Supervisor:
         while True:
             publish(self._registry, self._config.run_folder, "supervisor")
             await asyncio.sleep(_PUBLISH_S)
+
+
+def _lock(file: Path) -> IO[bytes]:
+    """Those who only look whether a collector runs hold it for an instant, too."""
+    for _ in range(_LOCK_TRIES):
+        try:
+            return lock(file)
+        except LockTaken:
+            time.sleep(_LOCK_PAUSE_S)
+    return lock(file)
 
 
 @contextmanager

@@ -82,6 +82,11 @@ class Treatment:
         return found
 
     @property
+    def is_plain(self) -> bool:
+        """Whether nothing is looked at."""
+        return not any(self._preparing.looks_at.values())
+
+    @property
     def held_from(self) -> int | None:
         """Nothing before this journal position is held back: the durable cursor must not pass it."""
         return self._keeping.held_from if self._keeping else None

@@ -22,7 +22,7 @@ from taximeter_collector.forward.treatment.packing import (
 from taximeter_collector.forward.treatment.preparing import Prepared
 from taximeter_collector.forward.treatment.selecting import PROBABILITY
 from taximeter_collector.forward.treatment.truncating import cut, points_in, split_metric
-from taximeter_collector.forward.treatment.wire import LENGTHS, Request, read_request
+from taximeter_collector.forward.treatment.wire import LENGTHS, Malformed, Request, read_request
 from taximeter_collector.journal import Record, Signal
 
 __all__ = ["Writing"]
@@ -129,7 +129,7 @@ class Writing:
             if signal == Signal.METRICS:
                 parts = list(split_metric(content, room)) if room > 0 else [(content, False)]
             else:
-                shorter = cut(signal, content, room) if self._truncates else None
+                shorter = self._cut(signal, content, room) if self._truncates else None
                 self.counts["truncated"] += shorter is not None
                 parts = [(content, False)] if shorter is None else [(shorter, True)]
             for part, fits in parts:
@@ -140,6 +140,12 @@ class Writing:
             return [item_field(part) for part, fits in parts if fits]
 
         return fitting
+
+    def _cut(self, signal: Signal, content: bytes, room: int) -> bytes | None:
+        try:
+            return cut(signal, content, room)
+        except Malformed:  # nested deeper than is looked
+            return None
 
     def _set_aside(self, signal: Signal, payload: bytes, count: int, position: int) -> None:
         self.counts["set_aside"] += count
