@@ -2,7 +2,8 @@
 
 Helm lints and renders the chart in every way of access; Kubernetes' own types take what comes out, strictly; the
 Compose specification's loader takes the compose file; Prometheus' parser the alerts; an OpenTelemetry Collector its
-examples; nginx, where it is installed, its own.
+examples; nginx, where it is installed, its own. As root on Linux, the image's command runs in namespaces of its own
+(`contained.py`).
 
     --otelcol PATH    a Collector with the modules of `otelcol.yaml`; otherwise one is built in `.interop/deploy/`
 """
@@ -152,6 +153,10 @@ def main() -> int:
         checks.run("Compose's loader, deploy/compose/compose.yaml", check, "compose", str(composed))
         checks.run("Prometheus' parser, the alerts", check, "rules", str(EXAMPLES / "prometheus-alerts.yaml"))
         examples(checks, chosen.otelcol or otelcol(), Path(folder))
+    if sys.platform == "linux" and os.geteuid() == 0:
+        checks.run("the image's command as a container has it", sys.executable, str(HERE / "contained.py"))
+    else:
+        print("not root on Linux, so the image's command is not run as a container has it")
     print(f"{checks.failed} FAILED" if checks.failed else "PASSED")
     return 1 if checks.failed else 0
 
