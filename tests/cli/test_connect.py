@@ -173,6 +173,16 @@ def test_a_file_that_is_not_there_is_made_for_its_user_alone_and_goes_again(name
     assert not file.exists()
 
 
+def test_a_file_that_was_there_stays_even_if_it_says_nothing(taximeter: Told, tmp_path: Path) -> None:
+    file = tmp_path / ".claude" / "settings.json"
+    file.parent.mkdir()
+    file.write_text("{}\n")
+    taximeter("claude-code", "--write")
+    taximeter("claude-code", "--write", "--endpoint", "http://there")
+    taximeter("claude-code", "--remove")
+    assert file.read_text() == "{}\n"
+
+
 def test_a_dry_run_shows_the_difference_and_changes_nothing(taximeter: Told, tmp_path: Path) -> None:
     file = tmp_path / ".claude" / "settings.json"
     file.parent.mkdir()
@@ -386,7 +396,7 @@ def test_whatever_toml_there_was_is_there_afterwards_to_the_letter(before: dict[
             '[otel]\nenvironment = "x"\n[otel.exporter.otlp-http]\nendpoint = "old"\n'
             '[otel.exporter.otlp-http.headers]\n"a" = "b"\n[z]\ny = 1\n'
         ),
-        '[otel]\nexporter = "none"\nenvironment = "x"\n',
+        '[otel]\nexporter = "none" # mine\nenvironment = "x"\n',
     ],
 )
 def test_an_exporter_of_codex_is_replaced_however_it_was_written(text: str) -> None:
@@ -395,6 +405,7 @@ def test_an_exporter_of_codex_is_replaced_however_it_was_written(text: str) -> N
     before = tomllib.loads(text)
     assert after["otel"]["exporter"] == value
     assert after["otel"]["environment"] == "x"
+    assert ("# mine" in toml_text.changed(text, ("otel", "exporter"), value)) == ("# mine" in text)
     assert {key: one for key, one in after.items() if key != "otel"} == {
         key: one for key, one in before.items() if key != "otel"
     }

@@ -6,7 +6,6 @@ What is sent is the corpus: telemetry that these agents have been recorded to se
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 from decimal import Decimal
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.collector.telling import CALL, CALL_USD, span, trace
 from tests.e2e.agents import recorded
 from tests.e2e.agents_page import PAGE, SHOWN, has_landed, sent, written
 from tests.e2e.collector import Collector, clean_environment, collecting, command_path, until
@@ -93,6 +93,20 @@ def test_metrics_that_an_agent_sends_as_deltas_are_no_calls(tmp_path: Path) -> N
         assert {"lines_of_code", "commits", "cost_usd", "tokens"} <= {row["measure"] for row in points}
 
 
+def test_an_app_is_known_by_its_language(tmp_path: Path) -> None:
+    with collecting(tmp_path / "data", *SOON, lands=True) as collector, HttpSender(collector.http) as sender:
+        app = {"service.name": "shop", "telemetry.sdk.language": "python"}
+        assert sender.send(trace(span(1, **CALL), resource=app)).acknowledged
+        other = {"service.name": "web", "telemetry.sdk.language": "nodejs"}
+        for number in (2, 3):
+            assert sender.send(trace(span(number, trace_id=number, **CALL), resource=other)).acknowledged
+        until(lambda: has_landed(collector), f"it does not land: {collector.said()}", patience_s=60)
+        for tool, calls in (("python", 1), ("node", 2), ("otlp", 3), ("vercel-ai", 0)):
+            told = json.loads(connect(collector, tool, "--check", "--json").stdout)
+            assert told["calls"] == calls
+            assert Decimal(told["cost_usd"] or 0) == calls * Decimal(CALL_USD)
+
+
 def test_settings_lead_to_the_collector_that_runs(tmp_path: Path) -> None:
     """Whichever port it has; and what is written leads there."""
     with collecting(tmp_path / "data", *SOON, lands=True) as collector:
@@ -120,16 +134,13 @@ def test_what_is_received_and_not_landed_is_told_as_that(tmp_path: Path) -> None
         assert "1 requests are received and have not landed yet" in checked.stdout
 
 
-def test_a_token_that_is_asked_for_lets_what_is_written_in(tmp_path: Path) -> None:
+def test_a_token_that_is_asked_for_lets_what_is_written_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTS_TOKEN", "s3cret-token-of-agents")
     tokens = tmp_path / "tokens"
     tokens.write_text("agents s3cret-token-of-agents\n")
     with collecting(tmp_path / "data", *SOON, "--token-file", str(tokens), lands=True) as collector:
         words = ("claude-code", "--write", "--endpoint", collector.http, "--token-env", "AGENTS_TOKEN")
-        os.environ["AGENTS_TOKEN"] = "s3cret-token-of-agents"
-        try:
-            assert connect(collector, *words).returncode == 0
-        finally:
-            del os.environ["AGENTS_TOKEN"]
+        assert connect(collector, *words).returncode == 0
         env = json.loads((tmp_path / ".claude" / "settings.json").read_text())["env"]
         name, _, value = env["OTEL_EXPORTER_OTLP_HEADERS"].partition("=")
         signal, payload = next(recorded("claude_code/claude-code-2.1.197-events", now=True))

@@ -198,7 +198,7 @@ def _write(asked: _Asked, *, dry_run: bool, as_json: bool) -> None:
     memory = Memory(asked.config.data, asked.tool.name, target)
     with _Told(target):
         now = _read(target, asked.form)
-        before, _ = memory.undone(now, {})
+        before, _ = memory.undone(now or {}, {})
         stale = {path: was for path, was in before.items() if path not in what.settings}
         edit = plan_settings(target, asked.form, what.settings, stale)
         backup = None
@@ -220,8 +220,8 @@ def _remove(asked: _Asked, *, dry_run: bool, as_json: bool) -> None:
     target = asked.target
     memory = Memory(asked.config.data, asked.tool.name, target)
     with _Told(target):
-        undone, changed_since = memory.undone(_read(target, asked.form), asked.chosen.settings)
-        edit = plan_removal(target, asked.form, undone)
+        undone, changed_since = memory.undone(_read(target, asked.form) or {}, asked.chosen.settings)
+        edit = plan_removal(target, asked.form, undone, made=memory.made)
         backup = None
         if not dry_run:
             backup = _put(edit)
@@ -251,14 +251,15 @@ class _Told:
             ) from error
 
 
-def _read(file: Path, form: str) -> dict[str, Any]:
+def _read(file: Path, form: str) -> dict[str, Any] | None:
+    """What the file says; None if it is not there."""
     from taximeter_cli.connecting.unfit import Unfit
     from taximeter_cli.connecting.writing import FORMATS
 
     try:
         text = file.read_text("utf-8")
     except FileNotFoundError:
-        text = ""
+        return None
     except UnicodeDecodeError as error:
         raise Unfit("it is no text in UTF-8") from error
     return FORMATS[form].read(text if text.strip() or form != "json" else "{}")

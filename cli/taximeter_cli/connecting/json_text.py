@@ -14,6 +14,7 @@ __all__ = ["changed", "read", "removed"]
 
 _SPACE = re.compile(r"(?:[ \t\r\n\ufeff]|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
+_EMPTY = re.compile(r"\{\s*\}")
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|true|false|null")
 
 
@@ -76,7 +77,9 @@ def removed(text: str, path: Path) -> str:
     owner, member = around.pop()
     while around and len(owner.members) == 1:
         owner, member = around.pop()
-    return _without(text, owner, member)
+    left = _without(text, owner, member)
+    empty = _EMPTY.match(left, owner.start)
+    return f"{left[: owner.start]}{{}}{left[empty.end() :]}" if empty else left
 
 
 def _same(one: Any, other: Any) -> bool:

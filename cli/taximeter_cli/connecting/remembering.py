@@ -22,33 +22,37 @@ class Memory:
         self._at = data / "connect" / f"{tool}.json"
         self._file = str(file.absolute())
 
-    def remember(self, before: Mapping[str, Any], settings: Mapping[Path, Any], undone: Collection[Path] = ()) -> None:
+    @property
+    def made(self) -> bool:
+        """Whether the file was not there before."""
+        return bool(self._of_file().get("made"))
+
+    def remember(
+        self, before: Mapping[str, Any] | None, settings: Mapping[Path, Any], undone: Collection[Path] = ()
+    ) -> None:
         """Settings that are to be written over those before. What was there before our own is what counts."""
-        known = self._known()
-        told = {tuple(one["path"]): one for one in known.get(self._file, ()) if tuple(one["path"]) not in undone}
+        told = {path: one for path, one in self._settings().items() if path not in undone}
         for path, value in settings.items():
-            found = value_at(before, path)
+            found = value_at(before or {}, path)
             old = told.get(path)
             if old and found is not ABSENT and _digest(found) == old["wrote"]:
                 told[path] = {**old, "wrote": _digest(value)}
             elif found is ABSENT or _digest(found) != _digest(value):
                 was = {} if found is ABSENT else {"was": found}
                 told[path] = {"path": list(path), "wrote": _digest(value), **was}
-        self._keep({**known, self._file: list(told.values())})
+        made = before is None or (self.made and bool(self._settings()))
+        self._keep({**self._known(), self._file: {"made": made, "settings": list(told.values())}})
 
     def undone(self, now: Mapping[str, Any], otherwise: Mapping[Path, Any]) -> tuple[dict[Path, Any], list[Path]]:
         """What each setting was before, and those that somebody has changed since.
 
         Of a file that was written to from another data folder, what is just as it would be written now counts as ours.
         """
-        told = {tuple(one["path"]): one for one in self._known().get(self._file, ())}
-        if not told:
-            told = {path: {"wrote": _digest(value)} for path, value in otherwise.items()}
-            now_set = {path: value_at(now, path) for path in told}
-            return {path: ABSENT for path, found in now_set.items() if _is(found, told[path])}, []
+        told = self._settings() or {path: {"wrote": _digest(value)} for path, value in otherwise.items()}
         now_set = {path: value_at(now, path) for path in told}
         undone = {path: told[path].get("was", ABSENT) for path, found in now_set.items() if _is(found, told[path])}
-        return undone, [path for path, found in now_set.items() if found is not ABSENT and path not in undone]
+        changed = [path for path, found in now_set.items() if found is not ABSENT and path not in undone]
+        return undone, changed if self._settings() else []
 
     def forget(self) -> None:
         """There is nothing of ours in the file any more."""
@@ -56,7 +60,13 @@ class Memory:
         if known.pop(self._file, None) is not None:
             self._keep(known)
 
-    def _known(self) -> dict[str, list[dict[str, Any]]]:
+    def _settings(self) -> dict[Path, dict[str, Any]]:
+        return {tuple(one["path"]): one for one in self._of_file().get("settings", ())}
+
+    def _of_file(self) -> dict[str, Any]:
+        return self._known().get(self._file, {})
+
+    def _known(self) -> dict[str, dict[str, Any]]:
         try:
             found = json.loads(self._at.read_bytes())
         except (OSError, ValueError):

@@ -7,12 +7,17 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import tomlkit
+from tomlkit.container import OutOfOrderTableProxy
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Table
 
 from taximeter_cli.connecting.tool import Path
 from taximeter_cli.connecting.unfit import Unfit
 
 __all__ = ["changed", "read", "removed"]
+
+_FAULTS = (TOMLKitError, ValueError, AttributeError, KeyError, TypeError, IndexError)
+"""What tomlkit raises where it does not know what to do; nothing is written then."""
 
 
 def read(text: str) -> dict[str, Any]:
@@ -35,8 +40,12 @@ def changed(text: str, path: Path, value: Any) -> str:
             raise Unfit(f"{'.'.join(path[: depth + 1])} is no table")
     if path[-1] in within and _plain(within[path[-1]]) == value:
         return text
-    within.pop(path[-1], None)  # in place of a table of its own, a value would stand within another one
-    within[path[-1]] = _as_item(value)
+    try:
+        if isinstance(within.get(path[-1]), (Table, OutOfOrderTableProxy)):
+            del within[path[-1]]  # in its place, a value would stand within another table
+        within[path[-1]] = _as_item(value)
+    except _FAULTS as error:
+        raise Unfit(str(error)) from error
     return _written(document, text)
 
 
@@ -51,10 +60,13 @@ def removed(text: str, path: Path) -> str:
         tables.append(below)
     if path[-1] not in tables[-1]:
         return text
-    for owner, key in zip(reversed(tables), reversed(path), strict=True):
-        del owner[key]
-        if owner:
-            break
+    try:
+        for owner, key in zip(reversed(tables), reversed(path), strict=True):
+            del owner[key]
+            if owner:
+                break
+    except _FAULTS as error:
+        raise Unfit(str(error)) from error
     return _written(document, text)
 
 
@@ -62,14 +74,14 @@ def _parsed(text: str) -> tomlkit.TOMLDocument:
     read(text)
     try:
         return tomlkit.parse(text)
-    except (TOMLKitError, ValueError) as error:
+    except _FAULTS as error:
         raise Unfit(str(error)) from error
 
 
 def _written(document: tomlkit.TOMLDocument, before: str) -> str:
     try:
         text = tomlkit.dumps(document)
-    except (TOMLKitError, ValueError, AttributeError) as error:
+    except _FAULTS as error:
         raise Unfit(str(error)) from error
     if "\r\n" in before:
         text = text.replace("\r\n", "\n").replace("\n", "\r\n")

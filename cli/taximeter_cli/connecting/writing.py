@@ -95,8 +95,8 @@ def plan_settings(
     return Edit(file, before, before if after == (before or "") else after)
 
 
-def plan_removal(file: File, form: str, undone: Mapping[Path, Any]) -> Edit:
-    """The file without these settings, or with what was there before them. A file that is empty after that goes."""
+def plan_removal(file: File, form: str, undone: Mapping[Path, Any], *, made: bool = False) -> Edit:
+    """The file without these settings, or with what was there before them. One that we made and that is empty goes."""
     before, editor = _text(file), FORMATS[form]
     if before is None:
         return Edit(file, None, None)
@@ -109,7 +109,7 @@ def plan_removal(file: File, form: str, undone: Mapping[Path, Any]) -> Edit:
     for path in undone.keys() - kept.keys():
         _take(said, path)
     _held_to(editor, after, said)
-    return Edit(file, before, after if says or _remarks(after) else None)
+    return Edit(file, before, None if made and not says and not _remarks(after) else after)
 
 
 def write(edit: Edit, now: datetime) -> File | None:
