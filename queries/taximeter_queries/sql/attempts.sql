@@ -1,45 +1,84 @@
 -- Calls that count, and those that failed and cost nothing: each failure once, whoever told of it and however often.
+--
+-- Ids are long, and differ in every row: of calls that went well, none are looked at but their parents'.
 WITH failures AS (
     SELECT
-        *,
+        journal_id,
+        journal_position,
+        journal_item,
+        source,
+        dialect,
+        trace_id,
+        span_id,
+        parent_span_id,
+        start_unix_nano,
+        attempt,
+        error_type,
+        model
+    FROM /*calls*/ calls /*.*/
+    WHERE not_billable_because = 'failed'
+),
+tellings AS (
+    SELECT
+        journal_id,
+        journal_position,
+        journal_item,
         row_number() OVER (
             PARTITION BY source, trace_id, span_id, start_unix_nano, attempt, error_type, model
             ORDER BY journal_id, journal_position, journal_item
         ) AS telling
-    FROM /*calls*/ calls /*.*/
-    WHERE not_billable_because = 'failed'
+    FROM failures
 ),
-related AS (
-    -- All that is told in the traces of failures; one look at the ids of all calls is enough.
-    SELECT source, trace_id, span_id, parent_span_id, status, billable
-    FROM /*calls*/ calls /*.*/
-    WHERE trace_id IN (SELECT trace_id FROM /*calls*/ calls /*.*/ WHERE not_billable_because = 'failed')
-),
-elsewhere AS (
-    -- A span with another call's span right below it, or a failed event in it, repeats what these tell; and an event what
-    -- its span tells that broke off and is charged for.
-    SELECT DISTINCT failures.source, failures.trace_id, failures.span_id
+repeated AS (
+    SELECT journal_id, journal_position, journal_item FROM tellings WHERE telling > 1
+    UNION ALL
+    -- A span with another call's span right below it repeats what that one tells.
+    SELECT failures.journal_id, failures.journal_position, failures.journal_item
     FROM failures
     INNER JOIN (
-        SELECT 'span' AS source, trace_id, parent_span_id AS span_id FROM related WHERE source = 'span'
-        UNION ALL
-        SELECT 'span' AS source, trace_id, span_id FROM related WHERE source = 'log' AND status = 'error'
-        UNION ALL
-        SELECT 'log' AS source, trace_id, span_id FROM related WHERE source = 'span' AND status = 'error' AND billable
-        UNION ALL
-        -- Claude Code writes its event in the span around the one that failed.
-        SELECT 'log' AS source, trace_id, parent_span_id AS span_id
+        SELECT trace_id, parent_span_id AS span_id
         FROM /*calls*/ calls /*.*/
-        WHERE source = 'span' AND not_billable_because = 'failed' AND dialect = 'claude_code'
+        WHERE source = 'span' AND parent_span_id IN (SELECT span_id FROM failures WHERE source = 'span')
     ) AS others
-        ON failures.source = others.source AND failures.trace_id = others.trace_id AND failures.span_id = others.span_id
+        ON failures.trace_id = others.trace_id AND failures.span_id = others.span_id
+    WHERE failures.source = 'span'
+    UNION ALL
+    -- And one with a failed event in it.
+    SELECT failures.journal_id, failures.journal_position, failures.journal_item
+    FROM failures
+    INNER JOIN (
+        SELECT trace_id, span_id FROM /*calls*/ calls /*.*/ WHERE source = 'log' AND status = 'error'
+    ) AS others
+        ON failures.trace_id = others.trace_id AND failures.span_id = others.span_id
+    WHERE failures.source = 'span'
+    UNION ALL
+    -- An event repeats what its span tells that broke off and is charged for.
+    SELECT failures.journal_id, failures.journal_position, failures.journal_item
+    FROM failures
+    INNER JOIN (
+        SELECT trace_id, span_id FROM /*calls*/ calls /*.*/ WHERE source = 'span' AND status = 'error' AND billable
+    ) AS others
+        ON failures.trace_id = others.trace_id AND failures.span_id = others.span_id
+    WHERE failures.source = 'log'
+    UNION ALL
+    -- Claude Code writes its event in the span around the one that failed.
+    SELECT failures.journal_id, failures.journal_position, failures.journal_item
+    FROM failures
+    INNER JOIN (
+        SELECT trace_id, parent_span_id AS span_id
+        FROM failures
+        WHERE source = 'span' AND dialect = 'claude_code'
+    ) AS others
+        ON failures.trace_id = others.trace_id AND failures.span_id = others.span_id
+    WHERE failures.source = 'log'
 )
-SELECT *, 1 AS telling FROM /*calls*/ calls /*.*/ WHERE billable
-UNION ALL
-SELECT failures.*
-FROM failures
-LEFT JOIN elsewhere
-    ON failures.source = elsewhere.source
-    AND failures.trace_id = elsewhere.trace_id
-    AND failures.span_id = elsewhere.span_id
-WHERE failures.telling = 1 AND elsewhere.source IS NULL
+SELECT *
+FROM /*calls*/ calls /*.*/
+WHERE
+    billable
+    OR (
+        not_billable_because = 'failed'
+        AND (journal_id, journal_position, journal_item) NOT IN (
+            SELECT journal_id, journal_position, journal_item FROM repeated
+        )
+    )
