@@ -166,7 +166,7 @@ def test_a_journal_at_its_limit_and_the_destination_that_is_down_are_told(tmp_pa
         assert down.code == 0
         assert told(data, *settings, "destinations", "--strict").code == 1
         (finding,) = down.findings("destinations")
-        assert finding["seen"].startswith("down, http://127.0.0.1:1/v1/traces")
+        assert finding["seen"].startswith("down, http://127.0.0.1:1: waiting")
         assert (finding["facts"]["state"], finding["facts"]["last_error"]["reason"]) == ("waiting", "connect")
         while sender.send(spans(pad_bytes=400_000)).acknowledged:
             pass
@@ -185,10 +185,8 @@ def test_the_cursor_of_a_destination_that_is_no_more_is_told_with_the_command_th
     finding = told(data, "journal").only("journal", "warning")
     assert finding["facts"]["orphan"]
     command = finding["do"].partition(",")[0]
-    assert command == "taximeter journal forget forward-gone"
-    subprocess.run(
-        [command_path(), *command.split()[1:], "--data", str(data)], check=True, env=clean_environment(tmp_path)
-    )
+    assert command == f"taximeter journal forget --data {data} forward-gone"
+    subprocess.run([command_path(), *command.split()[1:]], check=True, env=clean_environment(tmp_path))
     assert not told(data, "journal").findings("journal", "warning")
 
 
@@ -202,7 +200,7 @@ def test_what_could_not_be_landed_is_told_without_what_was_in_it_and_the_law_hol
         landed(collector)
     found = told(data, "dead-letters", "conservation")
     finding = found.only("dead_letters", "warning")
-    assert finding["seen"].startswith("1 requests could not be landed")
+    assert finding["seen"].startswith("1 request could not be landed")
     assert "nonsense" not in json.dumps(found.all)
     account = found.account("traces")
     assert (account["accepted"], account["landed"], account["dead_letters"], account["missing"]) == (9, 5, 4, 0)
@@ -255,13 +253,15 @@ def test_after_an_older_lake_was_put_back_its_advice_lands_the_rest(tmp_path: Pa
     shutil.copytree(backup, lake)
     found = told(data, "conservation")
     assert found.account("traces")["missing"] == 3
-    assert "taximeter journal forget lander" in found.only("conservation", "error")["do"]
+    assert "taximeter journal forget --data" in found.only("conservation", "error")["do"]
     Folder(data / "journal").forget("lander")
     with collecting(data, *SOON, lands=True) as collector:
         landed(collector)
     again = told(data, "conservation")
     account = again.account("traces")
-    assert (account["accepted"], account["landed"], again.code) == (5, 5, 0)
+    assert (account["missing"], again.code) == (0, 0)
+    assert account["accepted"] == account["landed"] >= 3
+    assert DeltaTable(lake / "spans").to_pyarrow_table().num_rows == 5
 
 
 def test_days_that_were_dropped_as_the_settings_say_are_not_missing(tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ def test_a_file_of_the_lake_that_is_gone_is_an_error(tmp_path: Path) -> None:
         landed(collector)
     next((data / "lake" / "spans").glob("date=*/*.parquet")).unlink()
     found = told(data, "lake", "conservation")
-    assert "1 of 1 files are missing" in found.only("lake", "error")["seen"]
+    assert "1 of 1 file missing" in found.only("lake", "error")["seen"]
     assert "cannot be read" in found.only("conservation", "error")["seen"]
 
 

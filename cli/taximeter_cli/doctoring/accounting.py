@@ -105,7 +105,7 @@ def accounts(config: Config, most_bytes: int | None) -> Accounts:
 
 def _read(folder: Folder, head: Head | None, most_bytes: int | None, found: Accounts) -> _Journal:
     seen = _Journal()
-    for first in _newest(folder, most_bytes, found):
+    for first in _newest(folder, head, most_bytes, found):
         for _, one in _scan(folder, first, head):
             if isinstance(one, Damage):
                 found.damaged_bytes += one.end - one.start
@@ -118,15 +118,14 @@ def _read(folder: Folder, head: Head | None, most_bytes: int | None, found: Acco
     return seen
 
 
-def _newest(folder: Folder, most_bytes: int | None, found: Accounts) -> list[int]:
+def _newest(folder: Folder, head: Head | None, most_bytes: int | None, found: Accounts) -> list[int]:
     segments = folder.segments()
     if most_bytes is None:
         return segments
     kept: list[int] = []
     taken = 0
     for first in reversed(segments):
-        path = folder.segment(first)
-        taken += path.stat().st_blocks * 512 if path.exists() else 0
+        taken += _end(folder, first, head)
         if kept and taken > most_bytes:
             break
         kept.append(first)
@@ -142,13 +141,20 @@ def _scan(folder: Folder, first: int, head: Head | None) -> Iterator[tuple[int, 
         return  # deleted this moment
     with file:
         begin = read_segment_header(file) or SEGMENT_HEADER_BYTES
-        end = head.offset if head and head.segment == first else folder.segment(first).stat().st_size
-        for next_offset, one in read_records(file, begin, end, first - 1):
+        for next_offset, one in read_records(file, begin, _end(folder, first, head), first - 1):
             if isinstance(one, Damage):
                 file.seek(one.start)
                 if not file.read(one.end - one.start).strip(b"\0"):
                     continue
             yield next_offset, one
+
+
+def _end(folder: Folder, first: int, head: Head | None) -> int:
+    """How far a segment is durable; of the last one, more may be reserved."""
+    if head and head.segment == first:
+        return head.offset
+    path = folder.segment(first)
+    return path.stat().st_size if path.exists() else 0
 
 
 def _gaps(positions: list[int], found: Accounts) -> Iterator[tuple[int, int]]:

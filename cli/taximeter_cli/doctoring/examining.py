@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 
 from taximeter_cli.doctoring.finding import Finding, Level, error, note
@@ -56,7 +56,7 @@ def _examined(name: str, subject: Subject) -> Examined:
         module = import_module(f"taximeter_cli.doctoring.checks.{name}")
         title = module.TITLE
         check: Callable[[Subject], Iterator[Finding]] = module.check
-        found += check(subject)
+        found += [replace(one, do=subject.addressed(one.do)) for one in check(subject)]
     except NoSettings:
         found.append(note("not looked at, because the settings cannot be used", "put the settings right"))
     except Exception as failure:  # whatever it is, the other checks can still be of use

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Finding", "Level", "error", "note", "ok", "warning"]
+__all__ = ["Finding", "Level", "counted", "error", "note", "ok", "warning"]
 
 
 class Level(enum.StrEnum):
@@ -32,6 +32,15 @@ class Finding:
     seen: str
     do: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def counted(count: int, name: str) -> str:
+    """How many of something.
+
+    >>> counted(1, "file"), counted(1200, "file")
+    ('1 file', '1,200 files')
+    """
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
 def ok(seen: str, **facts: Any) -> Finding:

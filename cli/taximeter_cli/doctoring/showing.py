@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, TextIO
 
 from taximeter_cli.doctoring.examining import Examined, worst
-from taximeter_cli.doctoring.finding import Finding, Level
+from taximeter_cli.doctoring.finding import Finding, Level, counted
 from taximeter_cli.doctoring.masking import Masking
 
 __all__ = ["as_json", "masked", "section", "summary"]
@@ -43,9 +43,9 @@ def section(each: Examined, out: TextIO) -> Iterator[str]:
 def summary(examined: Sequence[Examined]) -> str:
     """All in a line."""
     counts = Counter(one.level for each in examined for one in each.findings)
-    names = {Level.error: "error", Level.warning: "warning", Level.note: "note", Level.ok: "ok"}
-    told = [_counted(counts[level], name) for level, name in names.items() if counts[level]]
-    return f"{', '.join(told) or 'nothing'} in {_counted(len(examined), 'check')}"
+    told = [counted(counts[level], level.value) for level in (Level.error, Level.warning, Level.note) if counts[level]]
+    told += [f"{counts[Level.ok]} ok"]
+    return f"{', '.join(told)} in {counted(len(examined), 'check')}"
 
 
 def as_json(examined: Sequence[Examined], version: str) -> dict[str, Any]:
@@ -75,10 +75,10 @@ def _lines(one: Finding, *, plain: bool, colours: bool, width: int) -> Iterator[
     first = f"\033[{_COLOURS[one.level]}m{mark}\033[0m" if colours else mark
     seen, do = (text.encode("ascii", "replace").decode() if plain else text for text in (one.seen, one.do))
     for number, line in enumerate(_folded(seen, width)):
-        yield f"{' ' * _INDENT if number else first}{line}"
+        yield f"{' ' * _INDENT if number else first}{line}".rstrip()
     arrow = _ASCII_ARROW if plain else _ARROW
     for number, line in enumerate(_folded(do, width - 3) if do else ()):
-        yield f"{' ' * _INDENT}{' ' * (len(arrow) + 1) if number else arrow + ' '}{line}"
+        yield f"{' ' * _INDENT}{' ' * (len(arrow) + 1) if number else arrow + ' '}{line}".rstrip()
 
 
 def _folded(text: str, width: int) -> list[str]:
@@ -88,10 +88,6 @@ def _folded(text: str, width: int) -> list[str]:
         fits = width - _INDENT
         lines += textwrap.wrap(line, fits, break_long_words=False, break_on_hyphens=False) if line.strip() else [""]
     return lines
-
-
-def _counted(count: int, name: str) -> str:
-    return f"{count} {name}{'' if count == 1 or name == 'ok' else 's'}"
 
 
 def _width(out: TextIO) -> int:

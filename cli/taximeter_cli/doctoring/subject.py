@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from taximeter_collector.configuration import Config, Configuration
 
 __all__ = ["NoSettings", "Subject"]
+
+
+_COMMAND = re.compile(
+    r"\btaximeter ((journal|lake|prices|forward|config) [a-z]+|coverage|calls|collect|doctor|run)\b(?! --data)"
+)
 
 
 class NoSettings(Exception):
@@ -29,6 +35,12 @@ class Subject:
     full: bool = False
     """Whether everything is read, however much there is."""
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    given: str = ""
+    """Flags that say which data folder and which file is meant, as a command that is told has to have them, too."""
+
+    def addressed(self, do: str) -> str:
+        """What to do, with the flags in each command."""
+        return _COMMAND.sub(rf"\g<0>{_literal(self.given)}", do) if self.given else do
 
     @property
     def config(self) -> Config:
@@ -43,13 +55,20 @@ class Subject:
         from taximeter_collector.configuration import ConfigError, load
 
         environment = dict(os.environ)
+        given = f" --data {shlex.quote(flags['data'])}" if "data" in flags else ""
+        given += f" --config {shlex.quote(str(file))}" if file else ""
         try:
-            return cls(load(flags, environment, file, others), (), full, environment)
+            return cls(load(flags, environment, file, others), (), full, environment, given)
         except ConfigError as error:
             problems = tuple(error.problems)
         wrong = {found[1] for problem in problems if (found := re.match(r"(TAXIMETER_\w+) \(environment\)", problem))}
         rest = {name: value for name, value in environment.items() if name not in wrong}
         try:
-            return cls(load(flags, rest, file, others), problems, full, environment)
+            return cls(load(flags, rest, file, others), problems, full, environment, given)
         except ConfigError:
-            return cls(None, problems, full, environment)
+            return cls(None, problems, full, environment, given)
+
+
+def _literal(text: str) -> str:
+    """For what is put in the place of what was found."""
+    return text.replace("\\", r"\\")

@@ -11,7 +11,7 @@ from taximeter_collector.telemetry import metrics
 from taximeter_collector.telemetry.exposition import published
 
 from taximeter_cli.doctoring.accounting import TABLE_OF, Account, Accounts, accounts
-from taximeter_cli.doctoring.finding import Finding, error, note, ok, warning
+from taximeter_cli.doctoring.finding import Finding, counted, error, note, ok, warning
 from taximeter_cli.doctoring.running import running
 from taximeter_cli.doctoring.subject import Subject
 
@@ -55,11 +55,11 @@ def check(subject: Subject) -> Iterator[Finding]:
 def _looked_at(found: Accounts) -> Finding:
     passed = f"positions before {found.first:,} have left the journal, when all readers had passed them; "
     told = passed if found.first else ""
-    told += f"{found.records:,} records from {found.first:,} to {max(found.head - 1, 0):,} are in it, "
+    told += f"{counted(found.records, 'record')} from {found.first:,} to {max(found.head - 1, 0):,} in it, "
     told += f"the lander is at {found.cursor:,}"
     facts = {"first": found.first, "cursor": found.cursor, "head": found.head, "records": found.records}
     if found.left_out:
-        return note(f"{told}; {found.left_out} older segments were not read", "--full reads all", **facts)
+        return note(f"{told}; {counted(found.left_out, 'older segment')} not read", "--full reads all", **facts)
     return ok(told, **facts)
 
 
@@ -71,15 +71,15 @@ def _gaps(found: Accounts, at_limit: str) -> Iterator[Finding]:
     facts = {"positions": count, "gaps": [list(gap) for gap in found.gaps[:100]]}
     if at_limit == "drop-oldest":
         yield warning(
-            f"{count:,} unread positions are in no segment: {told}. They were deleted at the journal's limit "
+            f"{counted(count, 'unread position')} in no segment: {told}. Deleted at the journal's limit "
             "(journal.at_limit), or a file is gone",
             "taximeter journal ls; raise journal.max_size",
             **facts,
         )
     else:
         yield error(
-            f"{count:,} unread positions are in no segment: {told}. A file of the journal is gone or damaged; or the "
-            "disk failed as they were written, and then senders were told",
+            f"{counted(count, 'unread position')} in no segment: {told}. A file of the journal is gone or damaged; or "
+            "the disk failed as they were written, and then senders were told",
             "restore the file before the lander has passed it: taximeter journal ls shows which there are",
             **facts,
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from taximeter_collector.forward.dead_letter import DeadLetters
 
-from taximeter_cli.doctoring.finding import Finding, ok, warning
+from taximeter_cli.doctoring.finding import Finding, counted, ok, warning
 from taximeter_cli.doctoring.subject import Subject
 
 __all__ = ["TITLE", "check"]
@@ -33,7 +33,7 @@ def _of_lander(folder: Path) -> Iterator[Finding]:
             kinds[str(json.loads(file.read_bytes())["reason"]).partition(":")[0]] += 1
     if files:
         yield warning(
-            f"{len(files):,} requests could not be landed, and are in no report: {_listed(kinds)}",
+            f"{counted(len(files), 'request')} could not be landed, so in no report: {_listed(kinds)}",
             f"{files[-1]} says why, the .otlp beside it is the request. Report it if it should have landed; "
             "delete both when you need them no more",
             requests=len(files),
@@ -50,7 +50,7 @@ def _of_destinations(data: Path) -> Iterator[Finding]:
             items = sum(one.items for one in kept)
             kinds = Counter(one.reason.partition(":")[0] for one in kept)
             yield warning(
-                f"{name} has refused {len(kept):,} requests with {items:,} items: {_listed(kinds)}",
+                f"{name} has refused {counted(len(kept), 'request')} with {counted(items, 'item')}: {_listed(kinds)}",
                 f"{folder} has them, with what was said. taximeter forward retry {name}, when it is put right; or "
                 f"taximeter forward skip {name} --dead-letters",
                 destination=name,
@@ -58,7 +58,7 @@ def _of_destinations(data: Path) -> Iterator[Finding]:
                 reasons=dict(kinds),
             )
         if waiting:
-            yield ok(f"{name}: {len(waiting):,} requests that were refused wait to be sent again", destination=name)
+            yield ok(f"{name}: {counted(len(waiting), 'request')} that it refused, to be sent again", destination=name)
 
 
 def _listed(kinds: Counter[str]) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
 from taximeter_collector.forward.overview import DestinationInfo, overview
 
-from taximeter_cli.doctoring.finding import Finding, error, note, ok, warning
+from taximeter_cli.doctoring.finding import Finding, counted, error, note, ok, warning
 from taximeter_cli.doctoring.subject import Subject
 
 __all__ = ["TITLE", "check"]
@@ -16,6 +17,7 @@ __all__ = ["TITLE", "check"]
 TITLE = "Destinations"
 
 _LATE_S = 60
+_OF_SIGNAL = re.compile(r"/v1/(traces|metrics|logs)$|/opentelemetry\.proto\.[\w./]+$")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -30,8 +32,9 @@ def check(subject: Subject) -> Iterator[Finding]:
 def _finding(one: DestinationInfo) -> Finding:
     # What a backend says may quote what it was sent; it is in `taximeter forward ls`.
     facts = {key: value for key, value in asdict(one).items() if key != "last_error"}
-    told = f"{one.name}, {one.endpoint or 'of unknown place'}: {one.state}; {one.sent_items:,} items sent"
-    told += f", {one.unread_records:,} requests before it" if one.unread_records else ""
+    places = dict.fromkeys(_OF_SIGNAL.sub("", place) for place in one.endpoint.split())
+    told = f"{one.name}, {' '.join(places) or 'of unknown place'}: {one.state}; {counted(one.sent_items, 'item')} sent"
+    told += f", {counted(one.unread_records, 'request')} before it" if one.unread_records else ""
     failed = one.last_error or {}
     at = datetime.fromtimestamp(failed.get("at_unix_nano", 0) / 1e9, UTC)
     last = f"; last error {failed.get('reason', '')} at {at:%Y-%m-%d %H:%M:%S} UTC" if failed else ""

@@ -13,7 +13,7 @@ from taximeter_collector.journal.segments import Folder
 from taximeter_collector.land.process import READER as LANDER
 from taximeter_collector.settings import size
 
-from taximeter_cli.doctoring.finding import Finding, error, note, ok, warning
+from taximeter_cli.doctoring.finding import Finding, counted, error, note, ok, warning
 from taximeter_cli.doctoring.running import running
 from taximeter_cli.doctoring.subject import Subject
 
@@ -48,7 +48,7 @@ def _size(config: Config, folder: Folder, found: list[ReaderInfo]) -> Finding:
     taken = sum(folder.segment(first).stat().st_size for first in folder.segments() if folder.segment(first).exists())
     limit = config.journal.max_size
     facts = {"bytes": taken, "max_bytes": limit, "segments": len(folder.segments())}
-    told = f"{taken:,} of {limit:,} bytes ({size.write(limit)}) in {len(folder.segments())} segments"
+    told = f"{taken:,} of {limit:,} bytes ({size.write(limit)}) in {counted(len(folder.segments()), 'segment')}"
     slow = max(found, key=lambda one: one.lag_bytes, default=None)
     behind = f"; {slow.name} has the most before it, {slow.lag_bytes:,} bytes" if slow and slow.lag_bytes else ""
     behind = behind if found else "; it has no reader, so nothing is ever let go"
@@ -94,7 +94,7 @@ def _reader(one: ReaderInfo, config: Config, *, is_running: bool) -> Finding:
     if one.problem:
         return error(one.problem, "it then begins anew; what has landed is not landed twice", **facts)
     forget = f"taximeter journal forget {one.name}"
-    unread = f"{one.lag_records:,} records, {one.lag_bytes:,} bytes before it"
+    unread = f"{counted(one.lag_records, 'record')}, {one.lag_bytes:,} bytes before it"
     if one.name.startswith(FORWARDER) and one.name not in {reader_of(name) for name in config.forward}:
         return warning(
             f"{one.name} is the cursor of a destination in no settings, for which the journal keeps all: {unread}",
@@ -126,7 +126,8 @@ def _damaged(config: Config) -> Iterator[Finding]:
     if files:
         taken = sum(file.stat().st_size for file in files)
         yield warning(
-            f"{taken:,} bytes in {len(files)} places cannot be read, and are kept in {config.journal.dir / 'damaged'}",
+            f"{taken:,} bytes in {counted(len(files), 'place')} cannot be read, and are "
+            f"kept in {config.journal.dir / 'damaged'}",
             "see docs/journal.md; look at the disk (dmesg, SMART), then delete them",
             files=len(files),
             bytes=taken,

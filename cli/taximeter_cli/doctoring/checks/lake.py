@@ -17,7 +17,7 @@ from taximeter_collector.lake.retention import due
 from taximeter_collector.lake.schema import TABLES
 from taximeter_collector.lake.verification import verify_table
 
-from taximeter_cli.doctoring.finding import Finding, error, note, ok, warning
+from taximeter_cli.doctoring.finding import Finding, counted, error, note, ok, warning
 from taximeter_cli.doctoring.running import running
 from taximeter_cli.doctoring.subject import Subject
 
@@ -56,7 +56,7 @@ def _table(config: Config, name: str, *, is_running: bool) -> Iterator[Finding]:
     gone = [file for file in files if not _is_whole(log, file)]
     if gone and (gone := [file for file in gone if log.still_has(file) and not _is_whole(log, file)]):
         yield error(
-            f"{name}: {len(gone)} of {len(files)} files are missing or not as long as they were: {gone[0].path}",
+            f"{name}: {len(gone)} of {counted(len(files), 'file')} missing or not as long as they were: {gone[0].path}",
             "restore them from a backup; `taximeter lake verify` tells all",
             table=name,
             files=[file.path for file in gone],
@@ -64,8 +64,9 @@ def _table(config: Config, name: str, *, is_running: bool) -> Iterator[Finding]:
     days = due(log, config.lake, time.time_ns() // 1_000_000)
     replaced = [path for path in log.removed() if (log.folder / path).exists()]
     small = _small(files, config.lake.target_bytes(name))
-    told = f"{name}: {figures.rows:,} rows in {figures.files} files, {figures.bytes:,} bytes; last commit {_last(log)}"
-    told += f"; {len(replaced)} replaced files wait to be deleted" if replaced else ""
+    told = f"{name}: {counted(figures.rows, 'row')} in {counted(figures.files, 'file')}, {figures.bytes:,} bytes"
+    told += f"; last commit {_last(log)}"
+    told += f"; {counted(len(replaced), 'replaced file')} to be deleted" if replaced else ""
     facts = {
         "table": name,
         **{key: getattr(figures, key) for key in ("rows", "files", "bytes", "days", "version", "positions")},
@@ -76,7 +77,9 @@ def _table(config: Config, name: str, *, is_running: bool) -> Iterator[Finding]:
     if not gone:
         yield ok(told, **facts)
     if days:
-        told = f"{name}: {len(days)} days are too old or too much, and will be dropped: {', '.join(map(str, days[:5]))}"
+        told = (
+            f"{name}: {counted(len(days), 'day')} too old or too much, to be dropped: {', '.join(map(str, days[:3]))}"
+        )
         yield note(told, "" if is_running else "a collector does it, or `taximeter lake prune`", **facts)
     if small > _MANY_SMALL:
         yield note(
