@@ -290,6 +290,19 @@ def test_variables_are_lines_that_a_shell_understands(taximeter: Told, monkeypat
     assert done.stdout == "authorization=Bearer a b|true"
 
 
+def test_a_shell_that_is_told_to_set_variables_runs_nothing(taximeter: Told, tmp_path: Path) -> None:
+    out = taximeter("otlp", "--env", "--endpoint", "http://here/$(touch made)`touch made`'\"")[1]
+    assert subprocess.run(["sh", "-c", out], cwd=tmp_path, check=False).returncode == 0
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_token_in_place_of_a_variables_name_is_not_repeated_as_one(taximeter: Told) -> None:
+    code, _, err = taximeter("otlp", "--token-env", "s3cret-token")
+    assert code == 2
+    assert "expected the name of a variable, not the token" in err
+    assert "s3cret" not in err
+
+
 @pytest.mark.parametrize(
     ("name", "line"), [(".env", "COPILOT_OTEL_ENABLED=true"), (".zshrc", "export COPILOT_OTEL_ENABLED=true")]
 )

@@ -131,7 +131,7 @@ def test_what_is_received_and_not_landed_is_told_as_that(tmp_path: Path) -> None
             assert sender.send(payload, signal).acknowledged
         checked = connect(collector, "codex", "--check")
         assert checked.returncode == 1
-        assert "1 requests are received and have not landed yet" in checked.stdout
+        assert "received and not landed yet: 1 request:" in checked.stdout
 
 
 def test_a_token_that_is_asked_for_lets_what_is_written_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

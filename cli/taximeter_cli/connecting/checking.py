@@ -129,7 +129,7 @@ def findings(
         )
     if waiting:
         yield Finding(
-            f"{waiting:,} requests are received and have not landed yet",
+            f"received and not landed yet: {waiting:,} request{'s' if waiting > 1 else ''}",
             "`taximeter doctor` and the collector's log say what keeps them, if they stay",
         )
     yield Finding("what is sent lands some two seconds later", f"use {tool.title}, then --check --wait 60")

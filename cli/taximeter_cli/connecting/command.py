@@ -119,6 +119,8 @@ class _Asked:
         """The collector. Its token is itself only in a file; elsewhere it is the name of the variable."""
         from taximeter_cli.connecting.places import place_of
 
+        if self.token_env and not self.token_env.isidentifier():
+            raise Mistake("taximeter: --token-env: expected the name of a variable, not the token")
         token = f"${self.token_env}" if self.token_env else ""
         if self.token_env and self.needs_token:
             token = os.environ.get(self.token_env, "")

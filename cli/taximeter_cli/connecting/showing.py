@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,7 +74,9 @@ def exports(variables: Mapping[str, str]) -> str:
 
 
 def _quoted(value: str) -> str:
-    return value if re.fullmatch(r"[\w./:@%+,-]+", value) else f'"{value}"'
+    """So that a shell takes it as it is, but for a variable that has the token."""
+    of_token = re.fullmatch(r"([\w=./: -]*\$[A-Za-z_]\w*)", value)
+    return f'"{value}"' if of_token else shlex.quote(value)
 
 
 def text_of(snippet: Snippet, place: Place, *, token: bool) -> str:
