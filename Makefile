@@ -10,8 +10,8 @@ INSTALL = uv pip install --quiet --constraint requirements.lock
 demo: $(DEMO)/.ready  ## a sample with two SDKs and a coding agent, metered, and the reports that one wants first
 	$(DEMO)/bin/taximeter demo
 
-test: $(VENV)/.ready  ## all tests
-	$(VENV)/bin/python -m pytest
+test: $(VENV)/.ready  ## all tests, a file at a time on each core
+	$(VENV)/bin/python -m pytest --numprocesses logical --dist loadfile
 
 check: $(VENV)/.ready  ## format, lint and types, as CI checks them
 	$(VENV)/bin/ruff format --check .
