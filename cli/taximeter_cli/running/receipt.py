@@ -65,7 +65,7 @@ class Receipt:
                 f"{told['output']} out ({told['reasoning']} reasoning)"
             )
         yield from self._latency()
-        yield from _errors(failed)
+        yield from self._errors(failed)
         yield from self._most_expensive()
         yield f"lake      {self._lake}"
 
@@ -78,6 +78,14 @@ class Receipt:
         first = row["p50_ttft_ms"]
         streamed = "" if first is None else f"; first token p50 {duration(first)}, p95 {duration(row['p95_ttft_ms'])}"
         yield f"latency   p50 {duration(row['p50_duration_ms'])}, p95 {duration(row['p95_duration_ms'])}{streamed}"
+
+    def _errors(self, row: dict[str, Any]) -> Iterator[str]:
+        if not row.get("errors") and not row.get("retries"):
+            return
+        most = next(iter(self._ask("errors", by=["error_type"], limit=1).records()), {}).get("error_type")
+        mostly = f", mostly {_printable(most)}" if row["errors"] and most else ""
+        failed = f"{row['errors']} of {_counted(row['of_attempts'], 'attempt')} failed{mostly}"
+        yield f"errors    {failed}; {row['retries']} {'retry' if row['retries'] == 1 else 'retries'}"
 
     def _most_expensive(self) -> Iterator[str]:
         from taximeter_cli.reporting.numbers import usd
@@ -113,13 +121,6 @@ def _sum(cost: Answer) -> Iterator[str]:
     if covered.unpriced:
         models = ", ".join(dict.fromkeys(_printable(one.model) for one in covered.unpriced))
         yield f"unpriced  {covered.calls - covered.priced_calls} of them: {models}"
-
-
-def _errors(row: dict[str, Any]) -> Iterator[str]:
-    if row.get("errors") or row.get("retries"):
-        mostly = f", mostly {_printable(row['most_frequent_error'])}" if row["most_frequent_error"] else ""
-        failed = f"{row['errors']} of {_counted(row['of_attempts'], 'attempt')} failed{mostly}"
-        yield f"errors    {failed}; {row['retries']} {'retry' if row['retries'] == 1 else 'retries'}"
 
 
 def _why(notes: Path) -> Iterator[str]:
