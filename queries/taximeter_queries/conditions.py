@@ -11,7 +11,8 @@ from taximeter_queries.text import literal
 
 __all__ = ["Condition", "condition"]
 
-_SHORT = re.compile(r"\s*([A-Za-z_][\w./\-]*)\s*(!?=)\s*([^'\"()<>=]*?)\s*")
+# An apostrophe is part of a value where it can be no quote of SQL: alone, and between letters.
+_SHORT = re.compile(r"\s*([A-Za-z_][\w./\-]*)\s*(!?=)\s*([^'\"()<>=]*?(?:\w'\w[^'\"()<>=]*?)?)\s*")
 # `model=request_model` compares the two; `status=error` does not, though `error` is short for a column.
 _COLUMNS = set(DIMENSIONS) - {*ALIASES, *TIMES, TOTAL}
 _WORDS_OF_SQL = re.compile(r"\b(and|or|not|is|in|like|between|case)\b", re.IGNORECASE)
@@ -41,6 +42,8 @@ def condition(where: str | Sequence[str] | None, dimension: Callable[[str], Dime
     tags['team'] IS DISTINCT FROM 'search'
     >>> said("user=null")
     "user_id" IS NULL
+    >>> said("user=o'brien")
+    "user_id" = 'o''brien'
     >>> said("cost_usd > 0.01 AND stream")
     cost_usd > 0.01 AND stream
     >>> said("service=api", "stream")

@@ -43,6 +43,7 @@ _WHERE: dict[str | None, Callable[[Row], bool]] = {
     None: lambda row: True,
     "model = 'gpt-5'": lambda row: row.get("model") == "gpt-5",
     "user = 'o''brien'": lambda row: row.get("user_id") == "o'brien",
+    "user=o'brien": lambda row: row.get("user_id") == "o'brien",
     "cost_usd > 0.01 OR cost_usd IS NULL": lambda row: row.get("cost_usd") is None or row["cost_usd"] > 0.01,
     "tags['it''s'] = 'checkout'": lambda row: dict(row.get("tags") or ()).get("it's") == "checkout",
     "tag.team!=checkout": lambda row: dict(row.get("tags") or ()).get("team") != "checkout",
