@@ -125,6 +125,14 @@ def test_tables_have_fifty_rows_and_say_so_and_machines_get_all(shop: Path) -> N
     assert len(run(*common, "--format", "jsonl", "--limit", "7").text.splitlines()) == 7
 
 
+def test_what_is_drawn_over_time_is_drawn_whole(shop: Path) -> None:
+    """More points than a table has rows."""
+    common = ("top", "--by", "hour,user,model", "--lake", str(shop))
+    assert len(run(*common, "--format", "jsonl").text.splitlines()) > 50
+    assert "first 50 rows" in run(*common).text
+    assert "first 50 rows" not in run(*common, "--chart").text
+
+
 @pytest.mark.parametrize(
     ("short", "sql"),
     [

@@ -51,8 +51,15 @@ def window_of(asked: Asked) -> Window:
 def most_rows(asked: Asked) -> int | None:
     """How many rows; None is all."""
     if asked.limit is None:
-        return ROWS_OF_TABLES if asked.is_for_people else None
+        return ROWS_OF_TABLES if asked.is_for_people and not _is_over_time(asked) else None
     return asked.limit or None
+
+
+def _is_over_time(asked: Asked) -> bool:
+    """Whether it is drawn over time: there a row is a point, and the chart itself leaves out small series."""
+    from taximeter_queries.dimensions import TIMES
+
+    return asked.chart is not None and not {*TIMES, "date"}.isdisjoint(_names(asked.by) or ())
 
 
 def limits_of(asked: Asked) -> Limits:
