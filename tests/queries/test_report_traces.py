@@ -131,6 +131,22 @@ def test_a_trace_is_told_in_the_order_of_its_tree_with_what_is_below_each_span(t
     assert answer.notes == ("1 of the records were sent again, and are left out",)
 
 
+def test_a_span_that_was_billed_twice_is_in_its_trace_twice(tmp_path: Path) -> None:
+    """As when two collectors were told of it: what is summed below the root is what was billed."""
+    spans = [span("a", None, 0, 100), *(span("b", "a", 10, 40) | {"journal_id": one} for one in ("j", "other"))]
+    for at, one in enumerate(spans):
+        one |= {"journal_position": at, "journal_item": 0}
+    billed = [
+        call(trace_id=TRACE, source="span", span_id="b" * 16, cost_usd=2, journal_item=0)
+        | {"journal_id": one["journal_id"], "journal_position": one["journal_position"]}
+        for one in spans[1:]
+    ]
+    lake = landed(tmp_path, billed, spans=spans)
+    told = ask(lake, "trace", trace_id=TRACE)
+    assert [(one["subtree_calls"], one["subtree_cost_usd"]) for one in told.records()] == [(2, 4), (1, 2), (1, 2)]
+    assert ask(lake, "traces").records()[0]["cost_usd"] == 4
+
+
 def test_a_trace_of_five_thousand_spans_below_each_other_is_told(tmp_path: Path) -> None:
     deep = 5000
     spans = [

@@ -84,12 +84,17 @@ def _finish(answer: Answer) -> Answer:
 
 
 def _once(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
-    """A span that was sent again is there once, with the call that counts; and how many are left out."""
+    """A span that was sent again is there once, with the call that counts; and how many are left out.
+
+    Where two count, as when two collectors were told of one call, both are there: what is summed is what was billed.
+    """
     same = ("kind", "span_id", "parent_span_id", "name", "start_unix_nano", "end_unix_nano")
     kept: dict[tuple[Any, ...], dict[str, Any]] = {}
     identity = ("journal_id", "journal_position", "journal_item")
     for row in sorted(rows, key=lambda row: (not row["billable"], *(row[name] for name in identity))):
-        kept.setdefault(tuple(row[name] for name in (same if row["span_id"] else identity)), row)
+        span = tuple(row[name] for name in (same if row["span_id"] else identity))
+        is_counted_twice = row["billable"] and span in kept
+        kept.setdefault(tuple(row[name] for name in identity) if is_counted_twice else span, row)
     return sorted(kept.values(), key=lambda row: tuple(row[name] for name in identity)), len(rows) - len(kept)
 
 
