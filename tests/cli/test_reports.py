@@ -19,6 +19,7 @@ from taximeter_queries import NAMES, Lake, Window, ask, report
 
 from tests.cli.example_lake import CONVERSATION, TRACE
 from tests.cli.reporting import run
+from tests.queries.landing import landed
 
 ASKED = {"trace": (TRACE,), "conversation": (CONVERSATION,), "compare": ("version=1.4.0", "version=1.5.0")}
 FORMATS = ("table", "json", "jsonl", "csv", "markdown")
@@ -123,6 +124,16 @@ def test_tables_have_fifty_rows_and_say_so_and_machines_get_all(shop: Path) -> N
     assert len(run(*common, "--limit", "0").text.splitlines()) > 150
     assert len(run(*common, "--format", "jsonl").text.splitlines()) > 150
     assert len(run(*common, "--format", "jsonl", "--limit", "7").text.splitlines()) == 7
+
+
+def test_names_cannot_write_on_a_terminal_through_errors_either(tmp_path: Path) -> None:
+    """A model may be called anything, and is named in checks and among those that might have been meant."""
+    evil = "gpt\x1b]0;title\x07\x1b[31m\r\nred"
+    lake = landed(tmp_path, [{"model": evil, "cost_status": "unpriced_model", "billable": True, "status": "ok"}])
+    for arguments in (("cost", "--fail-unpriced"), ("models", "x" + evil), ("cost", "--where", f"user={evil}")):
+        told = run(*arguments, "--lake", str(lake.folder))
+        assert "gpt\\x1b]0;title" in told.err
+        assert told.err.rstrip("\n").replace("\n", "").isprintable()
 
 
 def test_what_is_drawn_over_time_is_drawn_whole(shop: Path) -> None:

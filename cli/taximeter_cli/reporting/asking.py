@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from taximeter_cli.options import Mistake, settings
 from taximeter_cli.reporting.options import Asked
+from taximeter_cli.reporting.words import harmless
 
 if TYPE_CHECKING:
     from taximeter_queries import Answer, Lake, Limits, Window
@@ -29,9 +30,9 @@ def told() -> Iterator[None]:
     try:
         yield
     except (NoLake, NotFound, TooMuch) as error:
-        raise Mistake(f"taximeter: {error}", NO_ANSWER) from error
+        raise Mistake(f"taximeter: {harmless(str(error))}", NO_ANSWER) from error
     except QueryError as error:
-        raise Mistake(f"taximeter: {error}") from error
+        raise Mistake(f"taximeter: {harmless(str(error))}") from error
 
 
 def open_lake(asked: Asked) -> Lake:
@@ -117,7 +118,7 @@ def why_nothing(asked: Asked, answer: Answer) -> str:
             "`taximeter journal ls` tells what was received"
         )
     last = calls.last - timedelta(days=1)
-    condition = "".join(f", where {one}" for one in asked.where or ())
+    condition = "".join(f", where {harmless(one)}" for one in asked.where or ())
     return (
         f"nothing in {answer.window}{condition}; the lake has calls from {calls.first:%Y-%m-%d} to {last:%Y-%m-%d}, UTC"
     )

@@ -16,6 +16,7 @@ from taximeter_cli.reporting.asking import answer_of, sql_of, why_nothing
 from taximeter_cli.reporting.guard import guarded
 from taximeter_cli.reporting.options import Asked, as_command
 from taximeter_cli.reporting.output import tell, tell_text
+from taximeter_cli.reporting.words import harmless
 
 if TYPE_CHECKING:
     from taximeter_queries import Answer, Report
@@ -121,7 +122,7 @@ class _Checks:
         for problem in problems:
             print(f"taximeter: {problem}", file=sys.stderr)
         if unpriced:
-            models = ", ".join(dict.fromkeys(one.model or "unknown" for one in covered.unpriced))
+            models = ", ".join(dict.fromkeys(harmless(one.model or "unknown") for one in covered.unpriced))
             print(f"taximeter: {unpriced:,} of {covered.calls:,} calls are not in the sum: {models}", file=sys.stderr)
         if problems:
             raise typer.Exit(CHECK_FAILED)
