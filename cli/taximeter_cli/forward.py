@@ -84,7 +84,7 @@ def retry(
 def skip(
     name: Annotated[str, typer.Argument(help="The destination.")],
     dead_letters: Annotated[
-        bool, typer.Option("--dead-letters", help="Delete what was refused, instead; what is unread stays.")
+        bool, typer.Option("--dead-letters", help="Delete what was refused, instead, for good; what is unread stays.")
     ] = False,
     data: OfData = None,
     config: OfConfig = None,
@@ -101,7 +101,7 @@ def skip(
     if dead_letters:
         print(f"{DeadLetters(holds.data, name).delete():,} requests that were refused are deleted")
     elif is_running(holds):
-        ask_to_skip(holds.data, name)
+        ask_to_skip(holds.data, holds.journal.dir, name)
         print("the collector skips it now; see `taximeter forward ls`")
     else:
         print(f"{skip_now(holds.journal.dir, name):,} records are skipped")

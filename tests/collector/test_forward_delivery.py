@@ -8,6 +8,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from taximeter_cli.main import main
+from taximeter_collector.configuration import Config
 from taximeter_collector.forward.answers import Verdict, of_http
 from taximeter_collector.forward.dead_letter import DeadLetters
 from taximeter_collector.forward.orders import ask_to_skip
@@ -233,6 +235,28 @@ def test_a_certificate_that_nobody_trusts_sends_nothing_and_one_that_is_named_do
         with forwarding(tmp_path / "b", backend.url, **more) as forwarder:
             forwarder.append(spans())
             all_arrive(backend, forwarder)
+
+
+def test_a_key_that_is_put_right_is_used_at_once(tmp_path: Path) -> None:
+    key_file = tmp_path / "key"
+    key_file.write_text("wrong")
+    with Backend() as backend, forwarding(tmp_path, backend.url, key_file=key_file) as forwarder:
+        forwarder.stop()
+        forwarder.config = _with_pause(forwarder, 600)
+        forwarder.start()
+        backend.always = lambda handler: (
+            backend.take(handler) if handler.asked.headers["authorization"] == "Bearer right" else handler.reply(401)
+        )
+        forwarder.append(spans())
+        until(lambda: forwarder.by_label("failed_attempts").get("http-401"), "it is not told")
+        key_file.write_text("right")
+        forwarder.reload()
+        forwarder.settled()
+
+
+def _with_pause(forwarder: Forwarding, pause_s: float) -> Config:
+    destination = replace(forwarder.config.forward["backend"], longest_pause_s=pause_s)
+    return replace(forwarder.config, forward={"backend": destination})
 
 
 def test_a_backend_is_not_asked_again_before_it_said(tmp_path: Path) -> None:
@@ -553,7 +577,7 @@ def test_what_is_before_a_destination_can_be_skipped(tmp_path: Path) -> None:
         for _ in range(5):
             forwarder.append(spans())
         until(lambda: backend.asked, "it does not try")
-        ask_to_skip(forwarder.config.data, "backend")
+        ask_to_skip(forwarder.config.data, forwarder.config.journal.dir, "backend")
         forwarder.settled()
         backend.always = None
         later = spans()
@@ -562,6 +586,18 @@ def test_what_is_before_a_destination_can_be_skipped(tmp_path: Path) -> None:
         forwarder.stop()
         assert [one.payload for one in backend.taken] == [later]
         assert forwarder.count("skipped_records") == 5
+
+
+def test_what_comes_after_a_skip_was_asked_for_is_not_skipped(tmp_path: Path) -> None:
+    with Backend() as backend, forwarding(tmp_path, backend.url) as forwarder:
+        forwarder.stop()
+        forwarder.append(spans())
+        ask_to_skip(forwarder.config.data, forwarder.config.journal.dir, "backend")
+        later = spans()
+        forwarder.append(later)
+        forwarder.start()
+        forwarder.settled()
+        assert [one.payload for one in backend.taken] == [later]
 
 
 def test_requests_under_way_are_bounded_whatever_the_backlog(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ class Delivery:
         """Use other credentials from the next request on."""
         with self._changed:
             self._outdated = set(self._senders)
+        self.gate.hasten()
 
     def close(self) -> None:
         """Give up what is not settled: it is still in the journal."""

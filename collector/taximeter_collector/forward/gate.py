@@ -27,6 +27,7 @@ class Gate:
         self._waiting: deque[object] = deque()
         self._failures = 0  # in a row
         self._until = 0.0
+        self._slowly = False
         self._asking = False
         self._closed = False
         self.passed = 0  # requests that were taken
@@ -71,7 +72,7 @@ class Gate:
         """It did not take a request. Those that were under way together count as one failure. The pause."""
         now = time.monotonic()
         with self._changed:
-            self._asking = False
+            self._asking, self._slowly = False, slowly
             if entered == self._failures:
                 self._failures += 1
                 limit = min(self._longest_pause_s, _FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 30))
@@ -83,6 +84,13 @@ class Gate:
                 self._until = max(self._until, now + wait_s * random.uniform(1.0, 1.05))
             self._changed.notify_all()
             return max(0.0, self._until - now)
+
+    def hasten(self) -> None:
+        """The user may have put right what we waited for."""
+        with self._changed:
+            if self._slowly:
+                self._until = time.monotonic()
+                self._changed.notify_all()
 
     def close(self) -> None:
         """Let nobody in any more."""

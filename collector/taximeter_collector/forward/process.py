@@ -11,11 +11,12 @@ import time
 from contextlib import ExitStack
 
 from taximeter_collector.configuration import Config
+from taximeter_collector.forward.answers import Answer, Verdict
 from taximeter_collector.forward.credentials import Credentials, CredentialsError, load
 from taximeter_collector.forward.dead_letter import DeadLetters
 from taximeter_collector.forward.delivery import Delivery
 from taximeter_collector.forward.forwarder import Forwarder, NotTreated
-from taximeter_collector.forward.orders import READER, reader, skip, skip_is_asked
+from taximeter_collector.forward.orders import READER, reader, skip_as_asked, skip_is_asked
 from taximeter_collector.forward.sender import endpoints
 from taximeter_collector.forward.suspects import Suspects
 from taximeter_collector.forward.tally import Tally
@@ -108,6 +109,8 @@ class _Work:
                 failures = 0 if time.monotonic() - began > _LONG_S else failures + 1
                 pause_s = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)] * random.uniform(0.8, 1.2)
                 _log.warning("cannot forward: %s; trying again in %.1f s", error, pause_s, extra=self._said)
+                self._tally.failed(Answer(Verdict.LATER, "disk", f"cannot forward: {error}"), pause_s)
+                self._tally.write()
                 self._stopped.wait(pause_s)
             except NotTreated:
                 _log.exception("records could not be treated; the one that did it is looked for", extra=self._said)
@@ -121,8 +124,7 @@ class _Work:
     def _forward(self) -> None:
         """Until told to stop, or to skip what is there."""
         if skip_is_asked(self._config.data, self._name):
-            self._tally.skipped(skip(self._config.journal.dir, self._name))
-            skip_is_asked(self._config.data, self._name, done=True)
+            self._tally.skipped(skip_as_asked(self._config.data, self._config.journal.dir, self._name))
         source, treatment, window = self._open_reader(), self._treat(), Window()
         self._tally.forget_treatment()
         journal_id = Folder(self._config.journal.dir).identity()
