@@ -8,6 +8,7 @@ import json
 import lzma
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -226,6 +227,21 @@ def test_where_a_terminal_cannot_say_more_it_is_ascii() -> None:
     assert max(map(len, lines)) <= 110
     marks = [line[0] for line in section(each, io.TextIOWrapper(io.BytesIO(), encoding="utf-8")) if line]
     assert [mark for mark in marks if mark in "✓!✗"] == ["✓", "!", "✗"]
+
+
+def test_the_page_has_every_check_and_every_option() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text("utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page.partition("## What is looked at")[2], re.MULTILINE) == list(NAMES)
+    for each in ("full", "strict", "bundle", "json"):
+        assert f"| `--{each}" in page
+
+
+def test_names_of_checks_are_completed() -> None:
+    words = {"COMP_WORDS": "taximeter doctor con", "COMP_CWORD": "2", "_TAXIMETER_COMPLETE": "complete_bash"}
+    done = subprocess.run(
+        [command_path()], env={**os.environ, **words}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.split() == ["conservation"]
 
 
 def test_a_check_that_there_is_not_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:

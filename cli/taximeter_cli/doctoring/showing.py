@@ -44,7 +44,7 @@ def summary(examined: Sequence[Examined]) -> str:
     """All in a line."""
     counts = Counter(one.level for each in examined for one in each.findings)
     told = [counted(counts[level], level.value) for level in (Level.error, Level.warning, Level.note) if counts[level]]
-    told += [f"{counts[Level.ok]} ok"]
+    told += [f"{counts[Level.ok]} ok"] if counts[Level.ok] or not told else []
     return f"{', '.join(told)} in {counted(len(examined), 'check')}"
 
 
