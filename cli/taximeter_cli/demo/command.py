@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,8 @@ _WIDTH = "110"  # where there is no terminal
 _OF_USERS = ("TAXIMETER_", "OTEL_", "OPENAI_", "ANTHROPIC_")
 _ZONE = "TAXIMETER_TIMEZONE"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+# What the sample is metered by: whoever else is installed here would tell of the same calls in words of their own.
+_INSTRUMENTATIONS = ("taximeter", "threading", "httpx")
 # Content is what a conversation is read by; it is made up here.
 _SAMPLE = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY"}
 
@@ -51,7 +54,7 @@ def _shown(folder: Path, kept: Path | None) -> int:
     for sentence in _about(kept, without()):
         print(sentence)
     program = ("-m", "taximeter_cli.demo")
-    code = _command("run", "--quiet", sys.executable, *program, shown=f"run --quiet python {shlex.join(program)}")
+    code = _command("run", sys.executable, *program, shown=f"run python {shlex.join(program)}")
     if not (lake / "calls").exists():
         return code or 1
     for arguments in reports(dearest_trace(lake), without()):
@@ -107,7 +110,9 @@ def _by_itself(folder: Path) -> Iterator[None]:
     for name in list(os.environ):
         if (name.startswith(_OF_USERS) and name != _ZONE) or name.upper() in _PROXIES:
             del os.environ[name]
-    os.environ |= _SAMPLE | {"TAXIMETER_DATA": str(folder)}
+    others = sorted({found.name for found in entry_points(group="opentelemetry_instrumentor")} - {*_INSTRUMENTATIONS})
+    left_out = {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": ",".join(others)}
+    os.environ |= _SAMPLE | left_out | {"TAXIMETER_DATA": str(folder)}
     if not sys.stdout.isatty():
         os.environ.setdefault("COLUMNS", _WIDTH)
     os.chdir(folder)
