@@ -33,7 +33,7 @@ USER = 1_000_650_000
 SETUP = """
 set -e
 for folder in $PASSABLE; do
-  mkdir -p /mnt/kept && mount --bind "$KEPT" /mnt/kept
+  mount -t tmpfs tmpfs /mnt && mkdir /mnt/kept && mount --bind "$KEPT" /mnt/kept
   mount -t tmpfs -o mode=755 tmpfs "$folder" && mkdir -p "$KEPT" && mount --bind /mnt/kept "$KEPT"
 done
 mount -t proc proc /proc
