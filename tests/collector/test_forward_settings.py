@@ -15,6 +15,7 @@ from taximeter_collector.forward.answers import of_http
 from taximeter_collector.forward.config import Destination
 from taximeter_collector.forward.credentials import Credentials, CredentialsError
 from taximeter_collector.forward.credentials import load as credentials_of
+from taximeter_collector.forward.endpoint import EndpointError, endpoint
 from taximeter_collector.forward.presets import preset, presets
 from taximeter_collector.forward.sections import destination_keys, of_flag, of_variable
 from taximeter_collector.forward.sender import endpoints
@@ -264,3 +265,10 @@ def test_a_secret_at_the_end_of_a_long_message_is_not_told_in_part() -> None:
     found = credentials_of(destination(WHERE, {"TAXIMETER_FORWARD_SHOP_KEY": "hunter2hunter2"}))
     assert isinstance(found, Credentials)
     assert "hunter" not in found.told(of_http(401, {}, b"x" * 290 + b" hunter2hunter2", "traces").message)
+
+
+@pytest.mark.parametrize("url", ["ftp://u:hunter2@host", "http://u:hunter2@host:port", "host?key=hunter2"])
+def test_a_url_that_cannot_be_used_is_told_without_what_may_be_secret(url: str) -> None:
+    with pytest.raises(EndpointError) as problem:
+        endpoint(url)
+    assert "hunter2" not in str(problem.value)

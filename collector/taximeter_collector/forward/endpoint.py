@@ -61,9 +61,11 @@ def endpoint(url: str, protocol: str = "auto", signal: str = "traces", *, as_it_
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise EndpointError(f"{url!r} is no URL: {error}") from error
+        raise EndpointError(f"{_hidden(url)!r} is no URL: {error}") from error
     if parts.scheme not in _SCHEMES or not host or re.search(r"[\s\x00-\x20]", url):
-        raise EndpointError(f"expected a URL such as 'http://localhost:4318' or 'grpc://localhost:4317', not {url!r}")
+        raise EndpointError(
+            f"expected a URL such as 'http://localhost:4318' or 'grpc://localhost:4317', not {_hidden(url)!r}"
+        )
     if parts.username or parts.password:
         raise EndpointError("a URL with a password in it would be shown and logged; use `key` with `key_form`")
     of_scheme, tls = _SCHEMES[parts.scheme]
@@ -72,6 +74,11 @@ def endpoint(url: str, protocol: str = "auto", signal: str = "traces", *, as_it_
         raise EndpointError(f"{parts.scheme}:// and protocol {protocol!r} contradict each other")
     path = METHODS[signal] if spoken == "grpc" else _path(parts.path, parts.query, signal, as_it_is=as_it_is)
     return Endpoint(spoken, tls, host, port or _PORTS[spoken, tls], path)
+
+
+def _hidden(url: str) -> str:
+    """Without what may be a password or a key."""
+    return re.sub(r"//[^/]*@", "//***@", url.partition("?")[0])
 
 
 def _path(path: str, query: str, signal: str, *, as_it_is: bool) -> str:

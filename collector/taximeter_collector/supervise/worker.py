@@ -121,7 +121,6 @@ async def _work(name: str, order: Order, stream: IO[bytes]) -> int:
 def main() -> int:
     """Run the worker that the command line names."""
     name = sys.argv[1]
-    sys.modules["pandas"] = None  # type: ignore[assignment] # Arrow would load it where it is installed: 45 MB for nothing
     # Unbuffered: a thread that waits in a buffered read has a lock, over which the interpreter would abort at its end.
     stream = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 - for as long as we live
     try:
