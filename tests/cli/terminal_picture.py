@@ -98,7 +98,7 @@ def text_of(svg: str) -> str:
     lines: dict[float, str] = {}
     for y, text in re.findall(r'<text [^>]*?y="([\d.]+)"[^>]*clip-path="url\(#[^)]*line[^>]*>(.*?)</text>', svg):
         lines[float(y)] = f"{lines.get(float(y), '')} {html.unescape(text)}".lstrip()
-    return "\n".join(lines[y] for y in sorted(lines))
+    return "\n".join(lines[y] for y in sorted(lines)).replace(_SPACE, " ")
 
 
 def structure(text: str) -> list[str]:

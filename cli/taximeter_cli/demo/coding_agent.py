@@ -43,6 +43,7 @@ def main() -> None:
         request = urllib.request.Request(f"{endpoint}/v1/{path}", body, {"content-type": "application/json"})
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30):
             pass
+    print(f"dilan:     (Claude Code has told of a session of before: {len(_CALLS)} calls)")
 
 
 def _resource() -> dict[str, Any]:

@@ -25,7 +25,7 @@ _OF_USERS = ("TAXIMETER_", "OTEL_", "OPENAI_", "ANTHROPIC_")
 _ZONE = "TAXIMETER_TIMEZONE"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 # What the sample is metered by: whoever else is installed here would tell of the same calls in words of their own.
-_INSTRUMENTATIONS = ("taximeter", "threading", "httpx")
+_INSTRUMENTATIONS = ("taximeter", "threading", "httpx", "httpx2")
 # Content is what a conversation is read by; it is made up here.
 _SAMPLE = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY"}
 
