@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["LakeError", "LakeUnavailable", "NewerSchema", "reaching"]
+__all__ = ["LakeError", "LakeUnavailable", "NewerSchema", "UnfitRows", "reaching"]
 
 
 class LakeError(Exception):
@@ -26,6 +26,10 @@ class LakeUnavailable(LakeError):
 
 class NewerSchema(LakeError):
     """A table was written by a later Taximeter."""
+
+
+class UnfitRows(Exception):
+    """Rows that cannot be written, whatever the disk: no LakeError, for trying again is of no use."""
 
 
 _OS_ERROR = re.compile(r"(?:\(os error |\[errno )(\d+)[)\]]")  # as Rust says it, and as Arrow does

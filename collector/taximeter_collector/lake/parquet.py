@@ -15,6 +15,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from taximeter_collector.journal.files import sync
+from taximeter_collector.lake.errors import UnfitRows
 from taximeter_collector.lake.schema import MONEY, TABLES, TIME, LakeTable
 
 __all__ = ["IDS", "DataFile", "Written", "statistics_columns", "without_unused_texts"]
@@ -25,6 +26,8 @@ ROW_GROUP_ROWS = 1 << 17
 IDS = ("trace_id", "span_id", "parent_span_id", "response_id", "billed_as")
 # Of what is looked up by id: 0.4 bytes a row, and nothing measurable while writing.
 _LOOKED_UP = ("trace_id", "response_id")
+# What the writer says of rows, and not of the disk.
+_OF_ROWS = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, pa.ArrowCapacityError)
 _FALSE_POSITIVES = 0.01
 
 
@@ -79,7 +82,10 @@ class DataFile:
         rows = _joined(self._buffered)
         if self._writer is None:
             self._open(rows)
-        self._writer.write_table(_as(rows, self._writer.schema), row_group_size=ROW_GROUP_ROWS)
+        try:
+            self._writer.write_table(_as(rows, self._writer.schema), row_group_size=ROW_GROUP_ROWS)
+        except _OF_ROWS as error:
+            raise UnfitRows(f"{self._table.name}: {error}") from error
         self._buffered, self._buffered_rows, self.buffered_bytes = [], 0, 0
 
     def finish(self) -> Written:

@@ -32,7 +32,9 @@ def measure_columns(names: pa.Array, dialect: npt.NDArray[np.int16], attributes:
     for number, measure in enumerate(measures):
         if measure.by and (told := attributes.texts(measure.by)) is not None:
             part = pc.coalesce(pc.if_else(pa.array(chosen == number), _translated(measure, told), _NO_TEXT), part)
-    named = pa.DictionaryArray.from_arrays(numbers, pa.array([one.measure or None for one in measures], pa.string()))
+    # Of those that measure nothing of their own the place is NULL: Parquet's writer takes no NULL in a dictionary.
+    places = pa.array([place if one.measure else None for place, one in enumerate(measures)], pa.int32()).take(numbers)
+    named = pa.DictionaryArray.from_arrays(places, pa.array([one.measure for one in measures], pa.string()))
     return {"measure": named, "part": part}
 
 
