@@ -248,6 +248,17 @@ def test_two_runs_at_a_time_share_a_collector_and_each_has_its_own_receipt(runs:
     assert "1 call" in err
 
 
+@POSIX
+def test_a_run_that_is_killed_leaves_no_collector_behind(runs: Runs) -> None:
+    killed = runs.start("python", "-c", "import time; print('here', flush=True); time.sleep(100)")
+    assert killed.stdout
+    assert killed.stdout.readline() == "here\n"
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    assert [line for line in runs.left() if " collect " in line]
+    until(lambda: not runs.left(), "a collector is left", 90)
+
+
 def test_a_collector_that_runs_already_is_used_and_goes_on(runs: Runs) -> None:
     with collecting(runs.data, lands=True) as collector:
         ended = runs.run("python", "app.py", "1", "0", said="x\n")

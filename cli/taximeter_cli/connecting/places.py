@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from taximeter_cli.collect import PLACES
 from taximeter_cli.connecting.tool import SettingsFile
 from taximeter_cli.options import Mistake
+from taximeter_cli.running.lease import OF_RUNS
 
 if TYPE_CHECKING:
     from taximeter_collector.configuration import Config
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Place", "file_of", "place_of"]
 
 _SIGNALS = ("traces", "metrics", "logs")
-_OF_RUNS = "of-runs"  # beside it, if `taximeter run` started the collector, and ends it
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _running(run_folder: Path) -> dict[str, str] | None:
         lives = psutil.pid_exists(told["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return told if lives and not (run_folder / _OF_RUNS).exists() else None
+    return told if lives and not (run_folder / OF_RUNS).exists() else None
 
 
 def _reachable(config: Config) -> str:

@@ -2,7 +2,7 @@
 
 Several commands may run at a time, over one data folder. The first starts a collector, the others join it, and the
 last one to end stops it. It is in a session of its own: a Ctrl-C that ends the first command leaves it to the others.
-Leases are locks, so that one of a process that was killed counts for nothing.
+Leases are locks, so that one of a process that was killed counts for nothing; if all were killed, `kept` ends it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from taximeter_collector.journal.files import LockTaken, lock
 from taximeter_cli.collect import PLACES
 from taximeter_cli.options import Mistake
 
-__all__ = ["Place", "leased"]
+__all__ = ["OF_RUNS", "Place", "alone", "is_leased", "leased"]
 
 _PATIENCE_S = 30.0
 _LOOK_EVERY_S = 0.05
-_OURS = "of-runs"
+OF_RUNS = "of-runs"
+"""In the run folder: this collector is one of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,38 +46,38 @@ class Place:
 def leased(run_folder: Path, command: list[str]) -> Iterator[Place]:
     """A collector on a data folder; `command` starts one."""
     run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(run_folder):
+    with alone(run_folder):
         place = _standing(run_folder) or _started(run_folder, command)
         lease = _lease(run_folder)
     try:
         yield place
     finally:
-        with _alone(run_folder):
+        with alone(run_folder):
             lease.close()
             Path(lease.name).unlink(missing_ok=True)
-            if place.ours and not _is_leased(run_folder):
+            if place.ours and not is_leased(run_folder):
                 _stop(run_folder, place)
 
 
 def _standing(run_folder: Path) -> Place | None:
-    """The collector that runs on this folder."""
-    if not _is_locked(run_folder / "lock"):
-        return None
+    """The collector that runs on this folder, once it has said where it listens; None if there is none."""
     deadline = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < deadline:  # it may have started this moment
+    while _is_locked(run_folder / "lock"):
         if place := _told(run_folder):
             return place
+        if time.monotonic() > deadline:
+            raise Mistake(
+                f"taximeter: a collector uses {run_folder.parent} and does not say where it listens for plain HTTP; "
+                "name another folder with --data",
+                1,
+            )
         time.sleep(_LOOK_EVERY_S)
-    raise Mistake(
-        f"taximeter: a collector uses {run_folder.parent} and does not say where it listens for plain HTTP; "
-        "name another folder with --data",
-        1,
-    )
+    return None
 
 
 def _started(run_folder: Path, command: list[str]) -> Place:
     """One of ours."""
-    (run_folder / _OURS).touch()
+    (run_folder / OF_RUNS).touch()
     log = run_folder / "collector.log"
     with log.open("wb") as said:
         process = subprocess.Popen(
@@ -87,7 +88,7 @@ def _started(run_folder: Path, command: list[str]) -> Place:
         if place := _told(run_folder):
             return place
         time.sleep(_LOOK_EVERY_S)
-    (run_folder / _OURS).unlink(missing_ok=True)
+    (run_folder / OF_RUNS).unlink(missing_ok=True)
     with suppress(OSError):
         process.kill()
     last = log.read_text("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]
@@ -99,7 +100,7 @@ def _told(run_folder: Path) -> Place | None:
     try:
         told = json.loads((run_folder / PLACES).read_bytes())
         os.kill(told["pid"], 0)
-        return Place(told["http"], told["pid"], (run_folder / _OURS).exists())
+        return Place(told["http"], told["pid"], (run_folder / OF_RUNS).exists())
     except (OSError, ValueError, KeyError):
         return None
 
@@ -113,12 +114,12 @@ def _stop(run_folder: Path, place: Place) -> None:
         with suppress(ChildProcessError):
             os.waitpid(place.pid, os.WNOHANG)  # if it is our child, so that it is no zombie
         time.sleep(_LOOK_EVERY_S)
-    (run_folder / _OURS).unlink(missing_ok=True)
+    (run_folder / OF_RUNS).unlink(missing_ok=True)
 
 
 @contextmanager
-def _alone(run_folder: Path) -> Iterator[None]:
-    """One of us at a time starts and stops."""
+def alone(run_folder: Path) -> Iterator[None]:
+    """One at a time starts and stops."""
     deadline = time.monotonic() + 2 * _PATIENCE_S
     while True:
         try:
@@ -138,7 +139,7 @@ def _lease(run_folder: Path) -> IO[bytes]:
     return lock(folder / str(os.getpid()))
 
 
-def _is_leased(run_folder: Path) -> bool:
+def is_leased(run_folder: Path) -> bool:
     """Whether anyone else is still there; leases of the dead are removed."""
     found = False
     for file in (run_folder / "leases").iterdir():

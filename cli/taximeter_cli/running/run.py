@@ -77,7 +77,8 @@ def run(
 
 def _collect(chosen: Config, config: Path | None, sets: list[str] | None) -> Iterator[str]:
     """The command line of a collector of ours: on a free port, and in a hurry."""
-    yield from (sys.executable, "-m", "taximeter_cli.main", "collect", "--data", str(chosen.data))
+    yield from (sys.executable, "-m", "taximeter_cli.running.kept", str(chosen.run_folder))
+    yield from ("collect", "--data", str(chosen.data))
     yield from ("--http", "127.0.0.1:0", "--grpc", "off", "--set", "land.commit_interval=500ms")
     if config:
         yield from ("--config", str(config))
