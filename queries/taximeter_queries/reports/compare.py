@@ -29,9 +29,7 @@ _COLUMNS = (
     Column("b_per_day", Unit.VALUE, "Of totals: for a day of the second side's window.", "b/day", detail=True),
     Column("count_a", Unit.COUNT, "Calls on the first side that tell it.", "calls a"),
     Column("count_b", Unit.COUNT, "Calls on the second side that tell it.", "calls b"),
-    Column(
-        "test", Unit.TEXT, "`welch`: of means; `welch_ln`: of mean logarithms; `two_proportions`.", detail=True
-    ),
+    Column("test", Unit.TEXT, "`welch`: of means; `welch_ln`: of mean logarithms; `two_proportions`.", detail=True),
     Column("p_value", Unit.VALUE, "How often chance gives a difference this large; NULL if nothing can be said.", "p"),
     Column("significant", Unit.FLAG, "Whether it is more than chance, all tests together at 5 %.", "sure"),
 )
