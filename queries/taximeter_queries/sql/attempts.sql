@@ -7,10 +7,8 @@ WITH failures AS (
         journal_position,
         journal_item,
         source,
-        dialect,
         trace_id,
         span_id,
-        parent_span_id,
         start_unix_nano,
         attempt,
         error_type,
@@ -66,8 +64,8 @@ repeated AS (
     FROM failures
     INNER JOIN (
         SELECT trace_id, parent_span_id AS span_id
-        FROM failures
-        WHERE source = 'span' AND dialect = 'claude_code'
+        FROM /*calls*/ calls /*.*/
+        WHERE source = 'span' AND dialect = 'claude_code' AND not_billable_because = 'failed'
     ) AS others
         ON failures.trace_id = others.trace_id AND failures.span_id = others.span_id
     WHERE failures.source = 'log'
