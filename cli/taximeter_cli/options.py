@@ -21,7 +21,7 @@ OF_THE_METER = (
     "TAXIMETER_RUN_NOTES",
 )
 # And those that reports read.
-OF_REPORTS = ("TAXIMETER_TIMEZONE",)
+OF_REPORTS = ("TAXIMETER_REPORT_MEMORY", "TAXIMETER_TIMEZONE")
 
 OfData = Annotated[Path | None, typer.Option("--data", help="The data folder: journal, lake, and what else is kept.")]
 OfConfig = Annotated[Path | None, typer.Option("--config", help="The configuration file, instead of ./taximeter.toml.")]

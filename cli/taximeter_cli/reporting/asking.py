@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from taximeter_cli.options import Mistake, settings
+from taximeter_cli.reporting.guard import checked
 from taximeter_cli.reporting.options import Asked
 from taximeter_cli.reporting.words import harmless
 
@@ -67,7 +68,7 @@ def limits_of(asked: Asked) -> Limits:
     """What the question may take."""
     from taximeter_queries import Limits
 
-    return Limits(time_s=asked.timeout)
+    return Limits(time_s=asked.timeout, memory=checked(asked.memory))
 
 
 def answer_of(name: str, asked: Asked, progress: Progress | None, coverage: bool = False, **asks: str) -> Answer:

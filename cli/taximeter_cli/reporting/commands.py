@@ -161,7 +161,6 @@ def _sql(
     asked: Asked,
     query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="The query; - reads it from stdin.")] = None,
     file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="Read the query from a file.")] = None,
-    memory: Annotated[str, typer.Option(metavar="SIZE", help="As much memory as it may take.")] = "2GiB",
 ) -> None:
     from taximeter_queries import Limits, ask_sql
 
@@ -171,12 +170,12 @@ def _sql(
     time_s = asked.timeout or _SQL_TIME_S
     limits = Limits(
         time_s=time_s,
-        memory=memory,
+        memory=asked.memory,
         rows=_SQL_ROWS if most_rows(asked) is None and asked.limit is None else most_rows(asked),
     )
 
     def run(progress: Any) -> Answer:
-        with guarded(memory, time_s), told():
+        with guarded(asked.memory, time_s), told():
             return ask_sql(open_lake(asked), text, window=window_of(asked), limits=limits, progress=progress)
 
     tell(asked, run, _tell_cut if not asked.is_for_people else None)
@@ -227,6 +226,7 @@ _OF_THE_LAKE = (
     "sort",
     "limit",
     "timeout",
+    "memory",
     "since",
     "until",
     "last",

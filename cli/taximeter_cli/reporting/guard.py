@@ -12,7 +12,7 @@ from pathlib import Path
 
 from taximeter_cli.options import Mistake
 
-__all__ = ["guarded"]
+__all__ = ["checked", "guarded"]
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(i?)B", re.IGNORECASE)
 _PATIENCE_S = 3.0
@@ -36,6 +36,12 @@ def guarded(memory: str, time_s: float) -> Iterator[None]:
     finally:
         last.cancel()
         _limit_memory(before)
+
+
+def checked(size: str) -> str:
+    """The same, if it is a size. Mistake if not."""
+    _bytes(size)
+    return size
 
 
 def _bytes(size: str) -> int:

@@ -122,6 +122,15 @@ class Asked:
         float | None,
         typer.Option(min=0.001, metavar="SECONDS", rich_help_panel=_WHAT, help="Give up when it takes longer."),
     ] = None
+    memory: Annotated[
+        str,
+        typer.Option(
+            metavar="SIZE",
+            envvar="TAXIMETER_REPORT_MEMORY",
+            rich_help_panel=_WHAT,
+            help="As much memory as it may take: 500MB, 2GiB.",
+        ),
+    ] = "2GiB"
     form: Annotated[
         Format | None,
         typer.Option("--format", rich_help_panel=_HOW, help="Default: by the suffix of --output, or else a table."),
