@@ -52,5 +52,6 @@ def _run_the_other() -> None:
         spec.loader.exec_module(module_from_spec(spec))
 
 
-_run_the_other()
-_switch_on()
+if __name__ == "sitecustomize":  # and not for those who only look at what modules there are
+    _run_the_other()
+    _switch_on()
