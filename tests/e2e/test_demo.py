@@ -27,7 +27,7 @@ def done(home: Path) -> subprocess.CompletedProcess[str]:
     """One demo, kept, by somebody who has settings of their own, and a proxy that leads nowhere."""
     nowhere = "http://127.0.0.1:9"
     theirs = {"TAXIMETER_LAKE_DIR": "theirs", "OTEL_EXPORTER_OTLP_ENDPOINT": nowhere, "HTTP_PROXY": nowhere}
-    theirs |= {"OPENAI_BASE_URL": nowhere, "all_proxy": nowhere, "TAXIMETER_TIMEZONE": "UTC"}
+    theirs |= {"OPENAI_BASE_URL": nowhere, "all_proxy": nowhere, "TAXIMETER_TIMEZONE": "UTC", "COLUMNS": "110"}
     (home / "taximeter.toml").write_text("[receive]\nhttp = 'off'\n")
     command = [command_path(), "demo", "--data", "kept"]
     environment = clean_environment(home) | theirs
