@@ -17,10 +17,7 @@ from taximeter_cli.options import Mistake, OfConfig, OfData, OfSet, settings
 if TYPE_CHECKING:
     from taximeter_collector.configuration import Config
 
-__all__ = ["PLACES", "collect"]
-
-PLACES = "places"
-"""In the run folder: where a collector listens."""
+__all__ = ["collect"]
 
 
 def collect(
@@ -93,6 +90,7 @@ def collect(
 def _leave_places(config: Config, places: dict[str, Any]) -> None:
     """Tell `taximeter run` where it can send, if anyone on this machine may."""
     from taximeter_collector.journal.files import replace_durably
+    from taximeter_collector.supervise.supervisor import PLACES
 
     told: dict[str, Any] = {"pid": os.getpid()}
     receive = config.receive

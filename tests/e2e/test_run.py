@@ -237,6 +237,26 @@ def test_ctrl_c_is_for_the_command_which_may_take_its_time(runs: Runs) -> None:
     assert "no call" in err
 
 
+def test_runs_one_after_another_each_have_a_collector_that_listens(runs: Runs) -> None:
+    for _ in range(3):
+        assert "1 call" in runs.run("python", "app.py", "1", "0", said="x\n").err
+        assert not (runs.data / "run/places").exists()
+
+
+@POSIX
+def test_what_a_killed_collector_has_left_is_not_believed(runs: Runs) -> None:
+    """Its number may be another process's by now."""
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
+    try:
+        (runs.data / "run").mkdir(parents=True)
+        (runs.data / "run/places").write_text(f'{{"http": "http://127.0.0.1:9", "pid": {stranger.pid}}}')
+        assert "1 call" in runs.run("python", "app.py", "1", "0", said="x\n").err
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
 def test_two_runs_at_a_time_share_a_collector_and_each_has_its_own_receipt(runs: Runs) -> None:
     first = runs.start("python", "app.py", "1", "0")
     until(lambda: (runs.data / "run/places").exists(), "no collector", 60)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from taximeter_cli.collect import PLACES
+from taximeter_collector.supervise.supervisor import PLACES
+
 from taximeter_cli.connecting.tool import SettingsFile
 from taximeter_cli.options import Mistake
 from taximeter_cli.running.lease import OF_RUNS

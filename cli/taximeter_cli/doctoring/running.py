@@ -41,8 +41,7 @@ class Running:
 def running(config: Config) -> Running | None:
     """The one that works on this data folder."""
     from taximeter_collector.forward.overview import is_running
-
-    from taximeter_cli.collect import PLACES
+    from taximeter_collector.supervise.supervisor import PLACES
 
     if not is_running(config):
         return None

@@ -83,6 +83,12 @@ def _in_foreground() -> bool:
     if sys.platform == "win32":
         return True
     try:
-        return os.tcgetpgrp(0) == os.getpgrp()
+        terminal = os.open("/dev/tty", os.O_RDONLY)  # whatever stdin is
     except OSError:
         return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)

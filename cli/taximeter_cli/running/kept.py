@@ -12,7 +12,8 @@ import threading
 import time
 from pathlib import Path
 
-from taximeter_cli.collect import PLACES
+from taximeter_collector.supervise.supervisor import PLACES
+
 from taximeter_cli.main import main
 from taximeter_cli.running.lease import alone, is_leased
 

@@ -15,13 +15,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
 from taximeter_collector.journal.files import LockTaken, lock
+from taximeter_collector.supervise.supervisor import PLACES
 
-from taximeter_cli.collect import PLACES
 from taximeter_cli.options import Mistake
 
 __all__ = ["OF_RUNS", "Place", "alone", "is_leased", "leased"]
@@ -40,12 +40,15 @@ class Place:
     pid: int
     ours: bool
     """Whether it was started by `taximeter run`, and ends with the last of them."""
+    process: subprocess.Popen[bytes] | None = None
+    """If it is our own child."""
 
 
 @contextmanager
 def leased(run_folder: Path, command: list[str]) -> Iterator[Place]:
     """A collector on a data folder; `command` starts one."""
-    run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (run_folder.parent, run_folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with alone(run_folder):
         place = _standing(run_folder) or _started(run_folder, command)
         lease = _lease(run_folder)
@@ -78,6 +81,7 @@ def _standing(run_folder: Path) -> Place | None:
 def _started(run_folder: Path, command: list[str]) -> Place:
     """One of ours."""
     (run_folder / OF_RUNS).touch()
+    (run_folder / PLACES).unlink(missing_ok=True)  # of one that was killed
     log = run_folder / "collector.log"
     with log.open("wb") as said:
         process = subprocess.Popen(
@@ -85,35 +89,37 @@ def _started(run_folder: Path, command: list[str]) -> Place:
         )
     deadline = time.monotonic() + _PATIENCE_S
     while process.poll() is None and time.monotonic() < deadline:
-        if place := _told(run_folder):
-            return place
+        if (place := _told(run_folder)) and place.pid == process.pid:
+            return replace(place, process=process)
         time.sleep(_LOOK_EVERY_S)
     (run_folder / OF_RUNS).unlink(missing_ok=True)
-    with suppress(OSError):
-        process.kill()
+    process.kill()
+    process.wait()
     last = log.read_text("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]
     raise Mistake(f"taximeter: the collector did not start: {last[0]}", 1)
 
 
 def _told(run_folder: Path) -> Place | None:
-    """What a collector that lives has left."""
+    """What a collector has left that holds the folder's lock."""
     try:
         told = json.loads((run_folder / PLACES).read_bytes())
-        os.kill(told["pid"], 0)
         return Place(told["http"], told["pid"], (run_folder / OF_RUNS).exists())
     except (OSError, ValueError, KeyError):
         return None
 
 
 def _stop(run_folder: Path, place: Place) -> None:
-    """End it, and wait until it has landed what it has."""
-    with suppress(ProcessLookupError):
-        os.kill(place.pid, signal.SIGTERM)
+    """End it, if it is still the one that we know, and wait until it has landed what it has."""
+    known = _told(run_folder)
+    if known and known.pid == place.pid and _is_locked(run_folder / "lock"):
+        with suppress(ProcessLookupError):
+            os.kill(place.pid, signal.SIGTERM)
     deadline = time.monotonic() + _PATIENCE_S
     while _is_locked(run_folder / "lock") and time.monotonic() < deadline:
-        with suppress(ChildProcessError):
-            os.waitpid(place.pid, os.WNOHANG)  # if it is our child, so that it is no zombie
         time.sleep(_LOOK_EVERY_S)
+    if place.process:
+        with suppress(subprocess.TimeoutExpired):
+            place.process.wait(_PATIENCE_S)
     (run_folder / OF_RUNS).unlink(missing_ok=True)
 
 

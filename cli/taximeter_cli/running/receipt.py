@@ -43,7 +43,7 @@ class Receipt:
         except NoLake:
             lines = []
         if not lines:
-            lines = ["no call was seen", *_why(notes)]
+            lines = list(self._not_counted()) or ["no call was seen", *_why(notes)]
         if not landed:
             lines.append("not all of it has landed yet; `taximeter lake stats` shows how far it is")
         print("taximeter:", *lines, sep="\n  ", file=sys.stderr, flush=True)
@@ -68,6 +68,17 @@ class Receipt:
         yield from self._errors(failed)
         yield from self._most_expensive()
         yield f"lake      {self._lake}"
+
+    def _not_counted(self) -> Iterator[str]:
+        """Of calls that were seen, and of which none counts."""
+        from taximeter_queries import NoLake
+
+        try:
+            views = self._row("coverage").get("views")
+        except NoLake:
+            return
+        if views:
+            yield f"{_counted(views, 'call')} seen, none of which counts; `taximeter calls` says why"
 
     def _latency(self) -> Iterator[str]:
         from taximeter_cli.reporting.numbers import duration

@@ -22,7 +22,10 @@ from taximeter_collector.supervise.worker import CANNOT_START, RELOAD, Order
 from taximeter_collector.telemetry.exposition import publish
 from taximeter_collector.telemetry.metrics import PROCESS_RESTARTS, Registry
 
-__all__ = ["Supervisor"]
+__all__ = ["PLACES", "Supervisor"]
+
+PLACES = "places"
+"""In the run folder: where a collector listens, for as long as it does."""
 
 _log = logging.getLogger("taximeter.supervise")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 30.0
@@ -61,6 +64,7 @@ class Supervisor:
         self._told = False
         self._stopping = asyncio.Event()
         self._registry = Registry()
+        self._places = config.run_folder / PLACES
 
     async def run(self) -> str:
         """Until SIGTERM or SIGINT. The reason, if it was none of these but a worker that cannot start."""
@@ -70,7 +74,10 @@ class Supervisor:
         except OSError as error:
             return str(error)
         with held:
-            return await self._run()
+            try:
+                return await self._run()
+            finally:
+                self._places.unlink(missing_ok=True)  # nobody may take it for what listens there later
 
     async def _run(self) -> str:
         tasks = [asyncio.create_task(self._keep(worker)) for worker in self._workers]
@@ -107,7 +114,7 @@ class Supervisor:
             raise LockTaken(
                 f"another collector uses the data folder {self._config.data}: stop it, or give this one another --data"
             ) from error
-        for file in folder.glob("*.json"):
+        for file in (*folder.glob("*.json"), self._places):
             file.unlink(missing_ok=True)  # of processes that are no more
         return held
 
