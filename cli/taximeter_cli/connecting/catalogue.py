@@ -26,8 +26,8 @@ def named(name: str) -> Tool:
     """The tool of that name. Mistake, with those that come near, if there is none."""
     known = name.lower().replace("_", "-")
     if known not in names():
-        near = get_close_matches(known, names(), n=3, cutoff=0.4)
-        meant = f"; did you mean {' or '.join(near)}?" if near else ""
+        near = get_close_matches(known, names(), n=3, cutoff=0.5)
+        meant = f"; did you mean {' or '.join(near)}?" if near else ";"
         raise Mistake(
             f"taximeter: connect {name}: not known{meant} `taximeter connect` lists what is; anything else that speaks "
             "OpenTelemetry is connected as `otlp`"
