@@ -70,7 +70,7 @@ class Sender:
 
 def until(condition: Callable[..., object], *arguments: object) -> None:
     """Waits for what another thread or process will do."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition(*arguments):
         assert time.monotonic() < deadline, "it never came to be"
         time.sleep(0.005)
