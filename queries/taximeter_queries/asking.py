@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from taximeter_queries.answer import Answer, Coverage, Unpriced
 from taximeter_queries.columns import Column, Unit
-from taximeter_queries.conditions import condition
-from taximeter_queries.dimensions import ALIASES, TIMES, TOTAL, Dimension, dimension
+from taximeter_queries.dimensions import ALIASES
 from taximeter_queries.engine import Engine, Limits, Progress, Table
-from taximeter_queries.errors import BadFilter, QueryError, UnknownName
-from taximeter_queries.lake import TABLES, Files, Lake
+from taximeter_queries.errors import UnknownName
+from taximeter_queries.lake import TABLES, Lake
 from taximeter_queries.report import Report, filled, report, sql_of
-from taximeter_queries.sides import Side, all_of, spanning
+from taximeter_queries.scope import Scope
+from taximeter_queries.sides import Side
 from taximeter_queries.text import literal, quoted
-from taximeter_queries.views import ATTEMPTS, attempts_rows, calls_rows, files_of, sided, table_rows, view
+from taximeter_queries.views import attempts_rows, files_of, table_rows, view
 from taximeter_queries.window import Window
 
 __all__ = ["ask", "ask_sql", "sql_for"]
@@ -47,7 +46,7 @@ def ask(
     """
     question = report(name)
     window = window or Window()
-    scope = _Scope(lake, question, window, by, where, _sides(question, asked, window))
+    scope = Scope(lake, question, window, by, where, _sides(question, asked, window))
     with Engine(scope.paths, window.timezone, limits) as engine:
         scope.define(engine)
         if question.resolve:
@@ -78,7 +77,7 @@ def sql_for(
     """What `ask` would run, whole, as one query over the lake's tables: `ask_sql` runs it, and other engines may."""
     question = report(name)
     window = window or Window()
-    scope = _Scope(lake, question, window, by, where, _sides(question, asked, window))
+    scope = Scope(lake, question, window, by, where, _sides(question, asked, window))
     chosen = _usual_sort(question, scope) if sort is None or question.whole else sort
     order = _order(chosen, scope, question)
     tables = ",\n".join(f"{table} AS ({rows})" for table, rows in scope.tables(lambda table: table))
@@ -112,106 +111,6 @@ def _unit(kind: str) -> Unit:
     return Unit.NESTED if nested else _UNITS.get(kind, Unit.VALUE)
 
 
-class _Scope:
-    """What is read, and what it is grouped by."""
-
-    def __init__(
-        self,
-        lake: Lake,
-        question: Report,
-        window: Window,
-        by: Sequence[str] | None,
-        where: str | Sequence[str] | None = None,
-        sides: Sequence[Side] = (),
-    ) -> None:
-        self.sides = sides
-        self.window = window = spanning([side.window for side in sides]) if sides else window
-        self._facts = question.facts
-        self._attempts = ATTEMPTS in question.reads
-        self._files: dict[str, Files] = {
-            table: lake.files(table, window) for table in question.reads if table in TABLES
-        }
-        calls = self._files.get("calls", Files(()))
-        self._days = None if calls.first is None or calls.last is None else (calls.first, calls.last)
-        if by and not question.can_group:
-            raise UnknownName("dimension", by[0], (), f"({question.name} cannot be grouped)")
-        by = question.by if by is None else by or ((TOTAL,) if question.can_group else ())
-        self.by: list[Dimension] = [
-            self._fact(one) if self._facts else self._dimension(one) for one in dict.fromkeys(by)
-        ]
-        self._where = condition(where, self._dimension)
-        self._conditions = [side.condition(self._dimension) for side in sides]
-        self._reported = any(one.reported for one in self.by) or any(
-            one.reported for one in (self._where, *self._conditions) if one
-        )
-        if self._reported:
-            self._files |= {table: lake.files(table, window) for table in ("spans", "logs")}
-
-    @property
-    def cut(self) -> str:
-        """Which conversations are asked for, as a condition on rows of other tables."""
-        return "conversation_id IN (SELECT conversation_id FROM calls)" if self._where else "TRUE"
-
-    @property
-    def paths(self) -> list[str]:
-        """Everything that may be read."""
-        return [path for files in self._files.values() for path in files.paths]
-
-    def define(self, engine: Engine) -> None:
-        """Make the views that the report reads."""
-        for table, rows in self.tables(lambda table: files_of(table, self._files[table])):
-            try:
-                engine.define(view(table, rows))
-                engine.run(f"SELECT 1 FROM {table} LIMIT 0")
-            except QueryError as error:
-                raise (self._mistaken(error) if self._where and table == "calls" else error) from error
-
-    def tables(self, source: Callable[[str], str]) -> Iterator[tuple[str, str]]:
-        """The rows of each table that the report reads, as SQL, from wherever `source` says that the table is."""
-        for table in self._files:
-            if table != "calls":
-                yield table, table_rows(table, source(table), self.window)
-        if "calls" in self._files:
-            yield "calls", self._calls(source("calls"))
-        if self._attempts:
-            yield ATTEMPTS, attempts_rows([side.name for side in self.sides])
-
-    def _calls(self, source: str) -> str:
-        where = self._where.sql if self._where else None
-        if not self.sides:
-            return calls_rows(source, self.window, self._columns(), where, self._reported)
-        return sided(
-            (side.name, calls_rows(source, side.window, self._columns(), all_of(where, own), self._reported))
-            for side, own in zip(self.sides, self._conditions, strict=True)
-        )
-
-    def _columns(self) -> list[Dimension]:
-        """What the ledger is given besides its columns: what it is grouped by, and what the condition may mean.
-
-        Without them `user = 'anna'` would compare with the name of the engine's own user.
-        """
-        by = [] if self._facts else self.by
-        said = [one.sql for one in (self._where, *self._conditions) if one]
-        added = set(re.findall(r"\w+", " ".join(said))).intersection((*ALIASES, *TIMES)) - {one.name for one in by}
-        return [*by, *(self._dimension(name) for name in sorted(added))]
-
-    def _fact(self, name: str) -> Dimension:
-        assert self._facts
-        if name not in (*self._facts, *TIMES, TOTAL):
-            raise UnknownName("dimension", name, (*self._facts, *TIMES, TOTAL))
-        return Dimension(name, quoted(self._facts[name])) if name in self._facts else self._dimension(name)
-
-    def _dimension(self, name: str) -> Dimension:
-        return dimension(name, self.window.timezone, self._days)
-
-    def _mistaken(self, error: QueryError) -> BadFilter:
-        assert self._where
-        return BadFilter(
-            f"where {self._where.sql}: {error}; expected NAME=VALUE, such as model=gpt-5, or a condition in SQL with "
-            "quotes around text, such as \"model = 'gpt-5' AND cost_usd > 0.01\""
-        )
-
-
 def _sides(question: Report, asked: Mapping[str, str], window: Window) -> Sequence[Side]:
     return question.sides(asked, window) if question.sides else ()
 
@@ -237,7 +136,7 @@ def _arranged(answer: Answer, sort: Sequence[str], limit: int | None) -> Answer:
     return replace(answer, rows=rows[:limit], cut=answer.cut or cut)
 
 
-def _sql(question: Report, scope: _Scope, asked: Mapping[str, str], totals: bool, most: str) -> str:
+def _sql(question: Report, scope: Scope, asked: Mapping[str, str], totals: bool, most: str) -> str:
     missing = set(question.asks or ()) ^ set(asked)
     if missing:
         raise TypeError(f"{question.name} asks for {sorted(question.asks or ())}, got {sorted(asked)}")
@@ -255,19 +154,19 @@ def _sql(question: Report, scope: _Scope, asked: Mapping[str, str], totals: bool
     return filled(sql_of(question.name), places)
 
 
-def _whole(question: Report, scope: _Scope) -> str:
+def _whole(question: Report, scope: Scope) -> str:
     """What a share is a share of: the dimensions without those that tell how a call went."""
     asked = (one.name for one in scope.by)
     return ", ".join(quoted(name) for name in asked if ALIASES.get(name, name) not in question.outcomes) or "1"
 
 
-def _usual_sort(question: Report, scope: _Scope) -> list[str]:
+def _usual_sort(question: Report, scope: Scope) -> list[str]:
     """What has times is told in their order."""
     times = [one.name for one in scope.by if one.unit in (Unit.TIME, Unit.DAY)]
     return [*times, *question.sort]
 
 
-def _order(sort: Sequence[str], scope: _Scope, question: Report) -> list[str]:
+def _order(sort: Sequence[str], scope: Scope, question: Report) -> list[str]:
     known = [*(one.name for one in scope.by), *(column.name for column in question.columns)]
     order: dict[str, str] = {}
     # What is equal by what was asked for is in the report's own order: the same question gives the same rows.
@@ -286,7 +185,7 @@ def _in_order(sql: str, order: Sequence[str], most_rows: int | None, totals: boo
     return f"SELECT * FROM (\n{sql}\n){ordered}{most}"
 
 
-def _answer(question: Report, scope: _Scope, table: Table, limit: int | None, sql: str) -> Answer:
+def _answer(question: Report, scope: Scope, table: Table, limit: int | None, sql: str) -> Answer:
     by = tuple(Column(one.name, one.unit) for one in scope.by)
     rows, total = table.rows, None
     if table.names[0] == _TOTAL:
