@@ -18,7 +18,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
-import backports.zstd as zstd
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from taximeter_collector.configuration import Config, load
 from taximeter_collector.forward.process import run
@@ -28,6 +27,7 @@ from taximeter_collector.journal.segments import Folder
 from taximeter_collector.supervise.worker import Control
 from taximeter_collector.telemetry.exposition import published
 
+from tests.collector.receiving import zstd
 from tests.e2e.collector import until
 
 __all__ = ["Backend", "Behaviour", "Forwarding", "forwarding", "said", "span_ids"]

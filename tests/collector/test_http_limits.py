@@ -89,7 +89,9 @@ def test_damaged_compression_is_refused(receive: Receive, encoding: str, compres
     assert place.payloads() == []
 
 
-@pytest.mark.parametrize(("encoding", "empty"), [("gzip", gzip.compress(b"")), ("zstd", zstd.compress(b""))])
+@pytest.mark.parametrize(
+    ("encoding", "empty"), [("gzip", gzip.compress(b"")), ("zstd", zstd.compress(b""))], ids=["gzip", "zstd"]
+)
 def test_a_body_of_endless_empty_parts_is_refused_at_once(receive: Receive, encoding: str, empty: bytes) -> None:
     answer = receive().post(TRACES, empty * 500_000, content_encoding=encoding)
     assert (answer.status, answer.problem.message[-9:]) == (400, "100 parts")

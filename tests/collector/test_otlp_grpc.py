@@ -150,7 +150,11 @@ def test_an_uncompressed_message_that_begins_like_a_compressed_one_is_not_harmed
     assert place.payloads().count(body) == 1
 
 
-@pytest.mark.parametrize("bad", [gzip.compress(spans(20))[:-1], b"\x1f\x8bgarbage", gzip.compress(b"\xff")])
+@pytest.mark.parametrize(
+    "bad",
+    [gzip.compress(spans(20))[:-1], b"\x1f\x8bgarbage", gzip.compress(b"\xff")],
+    ids=["cut off", "only a beginning", "of nothing that can be read"],
+)
 def test_damaged_compression_is_an_invalid_argument(place: AsProcess, bad: bytes) -> None:
     assert refusal(place, TRACES, bad)[0] is StatusCode.INVALID_ARGUMENT
 
