@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from taximeter_queries.dimensions import ALIASES, DIMENSIONS, PREFIXES, TIMES, TOTAL, Dimension
 from taximeter_queries.text import literal
 
-__all__ = ["Condition", "condition"]
+__all__ = ["Condition", "compared", "condition"]
 
 # An apostrophe is part of a value where it can be no quote of SQL: alone, and between letters.
 _SHORT = re.compile(r"\s*([A-Za-z_][\w./\-]*)\s*(!?=)\s*([^'\"()<>=]*?(?:\w'\w[^'\"()<>=]*?)?)\s*")
@@ -61,7 +61,11 @@ def _read(text: str, dimension: Callable[[str], Dimension]) -> Condition:
     if not found or not _is_dimension(found[1]) or found[3] in _COLUMNS or _WORDS_OF_SQL.search(found[3]):
         return Condition(text)
     name, sign, value = found.groups()
-    asked = dimension(name)
+    return compared(dimension(name), sign, value)
+
+
+def compared(asked: Dimension, sign: str, value: str) -> Condition:
+    """NAME=VALUE or NAME!=VALUE, as SQL; `null` and nothing are what nobody told."""
     if value.lower() in ("null", ""):
         return Condition(f"{asked.expression} IS {'NOT ' if sign == '!=' else ''}NULL", asked.reported)
     compares = "=" if sign == "=" else "IS DISTINCT FROM"

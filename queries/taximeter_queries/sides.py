@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from taximeter_queries.conditions import Condition
+from taximeter_queries.conditions import Condition, compared
 from taximeter_queries.dimensions import Dimension
 from taximeter_queries.errors import BadFilter, BadWindow
-from taximeter_queries.text import literal
 from taximeter_queries.window import Window
 
 __all__ = ["Side", "all_of", "side", "spanning"]
@@ -38,7 +37,7 @@ class Side:
 
     def condition(self, dimension: Callable[[str], Dimension]) -> Condition | None:
         """What has to hold, as SQL. UnknownName if something is no dimension."""
-        parts = [_compared(dimension(name), sign, value) for name, sign, value in self.equals]
+        parts = [compared(dimension(name), sign, value) for name, sign, value in self.equals]
         if not parts:
             return None
         return Condition(" AND ".join(one.sql for one in parts), any(one.reported for one in parts))
@@ -87,13 +86,6 @@ def _parts(said: str) -> Iterable[str]:
         elif part.strip():
             parts.append(part)
     return parts
-
-
-def _compared(asked: Dimension, sign: str, value: str) -> Condition:
-    if value.lower() in ("", "null"):
-        return Condition(f"{asked.expression} IS {'NOT ' if sign == '!=' else ''}NULL", asked.reported)
-    compares = "=" if sign == "=" else "IS DISTINCT FROM"
-    return Condition(f"CAST({asked.expression} AS VARCHAR) {compares} {literal(value)}", asked.reported)
 
 
 def _window(text: str, around: Window, now: datetime) -> Window:
