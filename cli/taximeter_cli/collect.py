@@ -47,7 +47,8 @@ def collect(
 ) -> None:
     """Receive OpenTelemetry, answer OK only for what is on disk, and land it in the lake, every call priced.
 
-    Where it listens is printed; with port 0 a free one is chosen. SIGTERM and Ctrl-C finish what is under way.
+    Where it listens is printed; with port 0 a free one is chosen. SIGTERM and Ctrl-C finish what is under way;
+    a second one changes nothing.
     """
     from taximeter_collector.supervise.supervisor import Supervisor
     from taximeter_collector.telemetry.logs import configure_logs
@@ -74,6 +75,7 @@ def collect(
     def tell(facts: dict[str, dict[str, Any]]) -> None:
         scheme = "https" if configuration.receive.tls_certificate else "http"
         titles = {"http": f"OTLP/HTTP  {scheme}://", "grpc": "OTLP/gRPC  ", "status": "status     http://"}
+        _tell_orphans(configuration)  # not before the folder is ours
         places = facts["receiver"]
         _leave_places(configuration, places)
         lines = [f"{title}{_shown(places[name])}" for name, title in titles.items() if name in places]
@@ -110,8 +112,14 @@ def _destinations(told: list[str]) -> dict[str, object]:
 
 
 def _forwarders(config: Config) -> list[str]:
-    """A worker for each destination. What the journal keeps for one that is no more, is told."""
+    """A worker for each destination."""
     from taximeter_collector.forward.orders import reader
+
+    return [reader(name) for name, destination in config.forward.items() if destination.enabled]
+
+
+def _tell_orphans(config: Config) -> None:
+    """Tell what the journal keeps for destinations that are no more."""
     from taximeter_collector.forward.overview import orphans
 
     for name in orphans(config):
@@ -120,7 +128,6 @@ def _forwarders(config: Config) -> list[str]:
             "lets it go",
             name,
         )
-    return [reader(name) for name, destination in config.forward.items() if destination.enabled]
 
 
 def _shown(place: dict[str, Any]) -> str:

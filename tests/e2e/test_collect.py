@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ import psutil
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from taximeter_collector.journal import Signal
+from taximeter_collector.journal.segments import Cursor, Folder
 from taximeter_collector.telemetry.metrics import BY_NAME
 
 from tests.e2e.collector import Collector, NotStarted, clean_environment, collecting, command_path, until
@@ -118,6 +120,19 @@ def test_a_data_folder_has_one_collector(collect: Collect) -> None:
     assert f"another collector uses the data folder {first.data}: stop it, or" in problem.value.said
     assert send(first, spans()) == [200, "OK"]
     assert first.metric("taximeter_process_memory_bytes", process="supervisor") > 0, "the second one tidied up after us"
+
+
+def test_a_second_collector_is_refused_before_it_says_anything_about_the_folder(collect: Collect) -> None:
+    first = collect()
+    Folder(first.journal).set_cursor("forward-gone", Cursor(0, 0, 0))  # of a destination that is no more
+    command = [command_path(), "collect", "--data", str(first.data), "--http", "127.0.0.1:0", "--grpc", "off"]
+    second = subprocess.run(
+        command, env=clean_environment(first.data.parent), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert second.returncode == 1
+    assert second.stderr.splitlines() == [
+        f"taximeter: another collector uses the data folder {first.data}: stop it, or give this one another --data"
+    ]
 
 
 def test_a_journal_has_one_writer(collect: Collect) -> None:
@@ -234,6 +249,22 @@ def test_told_to_end_it_keeps_what_it_acknowledged_and_ends_well(collect: Collec
     assert set(acknowledged) <= set(journaled)
     assert collector.said() == ""
     assert collector.is_gone()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_told_to_end_again_and_again_it_ends_as_well_as_when_told_once(
+    collect: Collect, number: signal.Signals
+) -> None:
+    """To the last moment of its process; a supervisor of services takes any other exit code for a failure."""
+    collector = collect()
+    assert send(collector, spans()) == [200, "OK"]
+    collector.process.terminate()
+    while collector.process.poll() is None:
+        collector.process.send_signal(number)
+        time.sleep(0.002)  # nobody's finger is faster
+    assert collector.process.returncode == 0
+    assert "Traceback" not in collector.said()
+    assert len(collector.journaled()) == 2
 
 
 def test_requests_that_are_under_way_are_answered_before_it_ends(collect: Collect) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Mapping
@@ -11,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from taximeter_collector.supervise.supervisor import PLACES
-
 from taximeter_cli.connecting.tool import SettingsFile
 from taximeter_cli.options import Mistake
 from taximeter_cli.running.lease import OF_RUNS
+from taximeter_cli.running.standing import Left, left_by
 
 if TYPE_CHECKING:
     from taximeter_collector.configuration import Config
@@ -54,28 +52,25 @@ class Place:
 
 def place_of(config: Config, endpoint: str | None, token: str = "") -> Place:
     """The collector that is named; else the one that runs on the data folder; else the one that the settings mean."""
-    told = _running(config.run_folder)
-    runs = told is not None
+    left = _running(config)
+    runs = left is not None
     if endpoint:
         return Place(_checked(endpoint), "--endpoint", token, runs)
     receive = config.receive
     asks = bool(receive.tokens or receive.token_file)
-    if told and told.get("http"):
-        return Place(told["http"], "the collector that runs", token, runs=True)
+    if left and left.http:
+        return Place(left.http, "the collector that runs", token, runs=True)
     scheme = "https" if receive.tls_certificate else "http"
     return Place(f"{scheme}://{_reachable(config)}", "the settings", token, runs, asks)
 
 
-def _running(run_folder: Path) -> dict[str, str] | None:
-    """What a collector that lives has left, unless it is one of `taximeter run`, which ends soon."""
-    import psutil
+def _running(config: Config) -> Left | None:
+    """What a collector that runs has left, unless it is one of `taximeter run`, which ends soon."""
+    from taximeter_collector.forward.overview import is_running
 
-    try:
-        told = json.loads((run_folder / PLACES).read_bytes())
-        lives = psutil.pid_exists(told["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
+    if not is_running(config) or (config.run_folder / OF_RUNS).exists():
         return None
-    return told if lives and not (run_folder / OF_RUNS).exists() else None
+    return left_by(config.run_folder)
 
 
 def _reachable(config: Config) -> str:

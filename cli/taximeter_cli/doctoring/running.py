@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import socket
 import ssl
 import urllib.error
 import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -41,15 +39,13 @@ class Running:
 def running(config: Config) -> Running | None:
     """The one that works on this data folder."""
     from taximeter_collector.forward.overview import is_running
-    from taximeter_collector.supervise.supervisor import PLACES
+
+    from taximeter_cli.running.standing import left_by
 
     if not is_running(config):
         return None
-    told: dict[str, Any] = {}
-    with suppress(OSError, ValueError):
-        told = json.loads((config.run_folder / PLACES).read_bytes())
-        os.kill(told["pid"], 0)
-    return Running(int(told.get("pid", 0)), str(told.get("http", "")))
+    left = left_by(config.run_folder)
+    return Running(left.pid, left.http) if left else Running(0, "")
 
 
 def ask(url: str) -> tuple[int, str]:

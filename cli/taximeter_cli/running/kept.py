@@ -5,7 +5,6 @@ Who leases it stops it when they end. Those that were killed cannot; then it end
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -20,6 +19,8 @@ from taximeter_cli.running.lease import alone, is_leased
 _LOOK_EVERY_S = 2.0
 _FIRST_S = 20.0
 """Until the first lease is there, at the latest."""
+_END = signal.SIGINT if sys.platform == "win32" else signal.SIGTERM
+"""What a collector follows; on Windows, SIGTERM would end it without a drain."""
 
 
 def _end_when_nobody_is_left(run_folder: Path) -> None:
@@ -30,7 +31,7 @@ def _end_when_nobody_is_left(run_folder: Path) -> None:
             with alone(run_folder):  # whoever comes now waits, and starts another
                 if not is_leased(run_folder):
                     (run_folder / PLACES).unlink(missing_ok=True)
-                    os.kill(os.getpid(), signal.SIGTERM)
+                    signal.raise_signal(_END)
                     return
 
 

@@ -78,6 +78,7 @@ class Supervisor:
                 return await self._run()
             finally:
                 self._places.unlink(missing_ok=True)  # nobody may take it for what listens there later
+                self._follow_no_more()
 
     async def _run(self) -> str:
         tasks = [asyncio.create_task(self._keep(worker)) for worker in self._workers]
@@ -126,6 +127,17 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
+
+    def _follow_no_more(self) -> None:
+        """Everything has ended, and what comes now must not end the interpreter by force while it tidies up."""
+        if sys.platform == "win32":
+            return
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)  # for a moment, each has the effect that it has by default
+        for number in numbers:
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
     async def _keep(self, worker: _Worker) -> None:
         """Run one worker for as long as we run."""
