@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import gc
 import sys
 from typing import Any
 
@@ -28,7 +27,6 @@ async def run(config: Config, control: Control) -> None:
     except (StartError, AccessError, JournalError, OSError) as error:
         raise CannotStart(str(error)) from error
     control.on_reload = receiver.reload
-    gc.freeze()  # what start-up made stays; collections need not look at it
     control.ready(**{name: place for name, place in dataclasses.asdict(listening).items() if place})
     await control.stopped.wait()
     await receiver.stop()

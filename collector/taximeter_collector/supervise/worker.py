@@ -6,6 +6,7 @@ That way it ends when its supervisor does, however that came about, on every ope
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import json
 import logging
@@ -90,6 +91,7 @@ class Control:
 
     def ready(self, **facts: Any) -> None:
         """Tell the supervisor that the work has begun."""
+        gc.freeze()  # what start-up made stays, a book of prices among it; collections need not look at it
         print(json.dumps(facts), flush=True)  # noqa: T201 - stdout is the way to the supervisor
 
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
