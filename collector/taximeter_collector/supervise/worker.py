@@ -88,10 +88,11 @@ class Control:
     name: str = ""
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     on_reload: Callable[[], object] = lambda: None
+    on_ready: Callable[[], object] = lambda: None
 
     def ready(self, **facts: Any) -> None:
         """Tell the supervisor that the work has begun."""
-        gc.freeze()  # what start-up made stays, a book of prices among it; collections need not look at it
+        self.on_ready()
         print(json.dumps(facts), flush=True)  # noqa: T201 - stdout is the way to the supervisor
 
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -108,7 +109,8 @@ class Control:
 
 async def _work(name: str, order: Order, stream: IO[bytes]) -> int:
     loop = asyncio.get_running_loop()
-    control = Control(stream, order.previous, name)
+    # What start-up made stays, a book of prices among it; garbage collections need not look at it again and again.
+    control = Control(stream, order.previous, name, on_ready=gc.freeze)
     control.listen(loop)
     if sys.platform != "win32":
         loop.add_signal_handler(signal.SIGTERM, control.stopped.set)
