@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
+import itertools
 import json
 import lzma
 import os
@@ -11,6 +13,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import threading
 from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -26,6 +29,11 @@ from taximeter_cli.doctoring.masking import Masking
 from taximeter_cli.doctoring.showing import section
 from taximeter_cli.doctoring.subject import Subject
 from taximeter_cli.main import main
+from taximeter_collector.journal import Entry, JournalConfig, JournalReader, JournalWriter, Signal
+from taximeter_collector.journal.format import SEGMENT_HEADER_BYTES, Head
+from taximeter_collector.journal.retention import Retention
+from taximeter_collector.journal.segments import Cursor, Folder
+from taximeter_collector.land.process import READER as LANDER
 
 from tests.e2e.collector import clean_environment, command_path
 
@@ -297,3 +305,78 @@ def test_paths_do_not_tell_whose_they_are() -> None:
         masking.text(f"{Path.home() / 'x'} /home/marguerite/y /Users/marguerite/z") == "~/x /home/USER/y /Users/USER/z"
     )
     assert masking.text(r"C:\Users\marguerite\data") == r"C:\Users\USER\data"
+
+
+# The journal, while it moves
+
+
+def journal_of(data: Path, *records: bytes) -> JournalConfig:
+    """A journal with a record in each of its segments, and nobody who writes."""
+    config = JournalConfig(dir=data / "journal")
+    for record in records:
+        written(config, record)
+    return config
+
+
+def written(config: JournalConfig, record: bytes) -> JournalWriter:
+    """One more; a writer that opens a journal begins a segment."""
+    done = threading.Semaphore(0)
+    journal = JournalWriter(config, lambda group: done.release(len(group)))
+    journal.append(Entry(Signal.LOGS, 1, "", record))
+    assert done.acquire(timeout=20)
+    journal.close()
+    return journal
+
+
+def read_all(config: JournalConfig, name: str = LANDER) -> None:
+    with contextlib.closing(JournalReader(config.dir, name)) as reader:
+        reader.commit(reader.read()[-1].position)
+
+
+def trouble(data: Path, *names: str, full: bool = False) -> list[str]:
+    looked_at = list(examine(Subject.of({"data": str(data)}, None, (), full=full), names))
+    return [one.seen for each in looked_at for one in each.findings if one.level.rank > Level.note.rank]
+
+
+def test_a_journal_that_was_read_to_its_end_and_let_go_is_as_it_should_be(tmp_path: Path) -> None:
+    """Its head still names the segment in which it ended."""
+    config = journal_of(tmp_path, b"0", b"1")
+    read_all(config)
+    Retention(Folder(config.dir), config).release()
+    assert Folder(config.dir).segments() == []
+    assert Folder(config.dir).head() != Head(0, 0, 2)
+    assert trouble(tmp_path, "journal", "conservation") == []
+
+
+def test_a_last_segment_that_is_gone_before_somebody_has_read_it_is_an_error(tmp_path: Path) -> None:
+    config = journal_of(tmp_path, b"0", b"1")
+    read_all(config)
+    Folder(config.dir).set_cursor("audit", Cursor(1, 0, SEGMENT_HEADER_BYTES))
+    Folder(config.dir).segment(1).unlink()
+    (one,) = trouble(tmp_path, "journal")
+    assert one.startswith("segment 1 is missing, in which the journal ends")
+
+
+@pytest.mark.parametrize("names", [("journal",), ("conservation",)])
+@pytest.mark.parametrize("moment", range(1, 8))
+def test_a_writer_that_goes_on_and_deletes_while_it_is_looked_at_is_no_trouble(
+    names: tuple[str, ...], moment: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever look at the folder it is, behind which all is read, let go, and something new is written."""
+    config = journal_of(tmp_path, b"0", b"1", b"2")
+    read_all(config, "audit")
+    looks = itertools.count(1)
+    look = Folder.segments
+
+    def segments(folder: Folder) -> list[int]:
+        found = look(folder)
+        if next(looks) == moment:
+            written(config, b"3")
+            read_all(config)
+            read_all(config, "audit")
+            Retention(Folder(config.dir), config).release()
+            written(config, b"4")
+        return found
+
+    monkeypatch.setattr(Folder, "segments", segments)
+    assert trouble(tmp_path, *names, full=True) == []

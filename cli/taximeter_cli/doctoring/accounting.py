@@ -60,7 +60,9 @@ class Accounts:
     journal: str = ""
     first: int = 0
     cursor: int = 0
-    """What the lander reads next."""
+    """What the lander was to read next when it began."""
+    gone_before: int = 0
+    """And when all records had been read: what is before that may have been deleted."""
     head: int = 0
     records: int = 0
     bytes: int = 0
@@ -93,6 +95,8 @@ def accounts(config: Config, most_bytes: int | None) -> Accounts:
     head = folder.head()
     found.head = head.next if head else 0
     seen = _read(folder, head, most_bytes, found)
+    cursor = folder.cursor(READER)  # once more: segments that the lander has passed meanwhile may be gone
+    found.gone_before = cursor.next if cursor else 0
     found.first = seen.positions[0] if seen.positions else found.head
     found.gaps = list(_gaps(seen.positions, found))
     for signal, table in TABLE_OF.items():
@@ -119,7 +123,7 @@ def _read(folder: Folder, head: Head | None, most_bytes: int | None, found: Acco
 
 
 def _newest(folder: Folder, head: Head | None, most_bytes: int | None, found: Accounts) -> list[int]:
-    segments = folder.segments()
+    segments = [first for first in folder.segments() if head is None or head.announces(first)]
     if most_bytes is None:
         return segments
     kept: list[int] = []
@@ -153,13 +157,15 @@ def _end(folder: Folder, first: int, head: Head | None) -> int:
     """How far a segment is durable; of the last one, more may be reserved."""
     if head and head.segment == first:
         return head.offset
-    path = folder.segment(first)
-    return path.stat().st_size if path.exists() else 0
+    try:
+        return folder.segment(first).stat().st_size
+    except FileNotFoundError:
+        return 0  # deleted this moment
 
 
 def _gaps(positions: list[int], found: Accounts) -> Iterator[tuple[int, int]]:
     """Between what the lander wants and the journal's end."""
-    wanted = found.cursor if not found.left_out else max(found.cursor, found.first)
+    wanted = found.gone_before if not found.left_out else max(found.gone_before, found.first)
     for position in [*positions, found.head]:
         if position > wanted:
             yield wanted, position - 1

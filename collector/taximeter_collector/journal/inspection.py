@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
@@ -108,9 +109,13 @@ def verify(folder: Path) -> Finding:
     head = journal.head()
     exists = (folder / "head").exists()
     finding = Finding("whole" if head else "damaged" if exists else "missing")
-    boundaries = {first: _verify_segment(journal, first, head, finding) for first in journal.segments()}
+    before = journal.cursors()
+    boundaries = {first: _verify_segment(journal, first, journal.head(), finding) for first in journal.segments()}
     for name in journal.readers():
-        finding.problems += _cursor_problems(journal, name, head, boundaries)
+        problems = list(_cursor_problems(journal, name, boundaries))
+        if problems and before.get(name) != journal.cursors().get(name):
+            continue  # it has moved meanwhile, as only readers do: what it points to came after what was read here
+        finding.problems += problems
     return finding
 
 
@@ -154,7 +159,8 @@ def _reader_info(journal: Folder, name: str) -> ReaderInfo:
     for first in journal.segments():
         if first >= cursor.segment:
             start = cursor.offset if first == cursor.segment and cursor.offset else SEGMENT_HEADER_BYTES
-            info.lag_bytes += max(0, _end(journal, first, head) - start)
+            with suppress(FileNotFoundError):  # deleted this moment
+                info.lag_bytes += max(0, _end(journal, first, head) - start)
     return info
 
 
@@ -188,7 +194,7 @@ def _tell_damage(journal: Folder, first: int, damage: Damage, after: int, findin
         finding.damaged.append(Damaged(first, damage.start, damage.end - damage.start))
 
 
-def _cursor_problems(journal: Folder, name: str, head: Head | None, boundaries: dict[int, set[int]]) -> Iterator[str]:
+def _cursor_problems(journal: Folder, name: str, boundaries: dict[int, set[int]]) -> Iterator[str]:
     try:
         cursor = journal.cursor(name)
     except JournalError as error:
@@ -196,6 +202,7 @@ def _cursor_problems(journal: Folder, name: str, head: Head | None, boundaries: 
         return
     if not cursor:
         return
+    head = journal.head()  # behind the cursor, which cannot be ahead of it
     if head and cursor.next > head.next:
         yield f"reader {name}: its cursor wants position {cursor.next}, and the journal goes up to {head.next}"
     later = [first for first in boundaries if first > cursor.segment]

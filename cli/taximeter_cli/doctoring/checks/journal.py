@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from taximeter_collector.configuration import Config
 from taximeter_collector.forward.orders import READER as FORWARDER
 from taximeter_collector.forward.orders import reader as reader_of
+from taximeter_collector.journal.format import SEGMENT_HEADER_BYTES, Head
 from taximeter_collector.journal.inspection import ReaderInfo, readers, verify
+from taximeter_collector.journal.retention import has_passed
 from taximeter_collector.journal.segments import Folder
 from taximeter_collector.land.process import READER as LANDER
 from taximeter_collector.settings import size
@@ -45,10 +47,10 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _size(config: Config, folder: Folder, found: list[ReaderInfo]) -> Finding:
-    taken = sum(folder.segment(first).stat().st_size for first in folder.segments() if folder.segment(first).exists())
-    limit = config.journal.max_size
-    facts = {"bytes": taken, "max_bytes": limit, "segments": len(folder.segments())}
-    told = f"{taken:,} of {limit:,} bytes ({size.write(limit)}) in {counted(len(folder.segments()), 'segment')}"
+    sizes = [taken for first in folder.segments() if (taken := _bytes_of(folder, first)) is not None]
+    taken, limit = sum(sizes), config.journal.max_size
+    facts = {"bytes": taken, "max_bytes": limit, "segments": len(sizes)}
+    told = f"{taken:,} of {limit:,} bytes ({size.write(limit)}) in {counted(len(sizes), 'segment')}"
     slow = max(found, key=lambda one: one.lag_bytes, default=None)
     behind = f"; {slow.name} has the most before it, {slow.lag_bytes:,} bytes" if slow and slow.lag_bytes else ""
     behind = behind if found else "; it has no reader, so nothing is ever let go"
@@ -70,16 +72,23 @@ def _size(config: Config, folder: Folder, found: list[ReaderInfo]) -> Finding:
     return ok(told, **facts)
 
 
+def _bytes_of(folder: Folder, first: int) -> int | None:
+    """None for a segment that is deleted this moment."""
+    try:
+        return folder.segment(first).stat().st_size
+    except FileNotFoundError:
+        return None
+
+
 def _head(folder: Folder, *, is_running: bool) -> Iterator[Finding]:
-    head = folder.head()
-    segments = folder.segments()
+    head, segments = _seen_at_once(folder)
     if head is None:
         what = "damaged" if (folder.path / "head").exists() else "missing"
         yield error(
             f"the journal's head is {what}: readers wait until its writer has said how far it is durable",
             "restart the collector" if is_running else "start a collector, which finds out",
         )
-    elif head.offset and head.segment not in segments:
+    elif head.segment not in segments and _is_unread(folder, head):
         yield error(
             f"segment {head.segment} is missing, in which the journal ends: what of it was not read is lost",
             "restore its file; otherwise restart the collector, which goes on behind it",
@@ -87,6 +96,26 @@ def _head(folder: Folder, *, is_running: bool) -> Iterator[Finding]:
         )
     else:
         yield ok(f"{head.next:,} positions were given so far", next=head.next)
+
+
+def _seen_at_once(folder: Folder) -> tuple[Head | None, list[int]]:
+    """The head, and the segments that there were while it said that: a writer may begin another and delete this one."""
+    head = folder.head()
+    while True:
+        segments = folder.segments()
+        before, head = head, folder.head()
+        if (head and head.segment) == (before and before.segment):
+            return head, segments
+
+
+def _is_unread(folder: Folder, head: Head) -> bool:
+    """Whether somebody wants what is before the head; asked after the segments, which go when nobody does.
+
+    The last one goes, too, when it is closed and all have read it; the head goes on naming it.
+    """
+    cursors = folder.cursors().values()
+    has_content = head.offset > SEGMENT_HEADER_BYTES
+    return has_content and not (cursors and all(has_passed(one, head.segment, head.offset) for one in cursors))
 
 
 def _reader(one: ReaderInfo, config: Config, *, is_running: bool) -> Finding:
