@@ -154,7 +154,7 @@ def test_written_shown_again_and_removed_leaves_what_was_there(name: str, taxime
     assert code == 0
     assert all(line in file.read_text().splitlines() for line in before.splitlines())
     assert [line for line in out.splitlines() if line.startswith("-") and not line.startswith("---")] == []
-    (backup,) = tmp_path.glob("settings.*.bak")
+    (backup,) = tmp_path.glob("settings.*.taximeter.*.bak")
     assert backup.read_text() == before
     assert str(backup) in out.replace("~", str(Path.home()))
     assert "nothing to do" in taximeter(name, "--write", "--file", str(file), "--endpoint", "http://there:1")[1]
@@ -189,10 +189,45 @@ def test_a_dry_run_shows_the_difference_and_changes_nothing(taximeter: Told, tmp
     file.write_text('{"theme": "dark"}')
     code, out, _ = taximeter("claude-code", "--write", "--dry-run")
     assert code == 0
-    assert '+{"theme": "dark", "env": {' in out
+    assert '+  "theme": "dark",\n+  "env": {' in out
     assert "would be changed so" in out
     assert [one.name for one in file.parent.iterdir()] == ["settings.json"]
     assert file.read_text() == '{"theme": "dark"}'
+
+
+def test_what_changes_in_a_file_of_one_line_is_shown_a_key_to_each_line(taximeter: Told, tmp_path: Path) -> None:
+    file = tmp_path / ".claude" / "settings.json"
+    file.parent.mkdir()
+    before = json.dumps({"permissions": {"allow": [f"Bash(make {name}:*)" for name in "abcdefghij"]}, "theme": "dark"})
+    file.write_text(before)
+    _, shown, _ = taximeter("claude-code", "--write", "--dry-run")
+    assert [line for line in shown.splitlines() if line.startswith("-")] == [
+        f"--- {file}, laid out for reading",
+        '-  "theme": "dark"',
+    ]
+    assert '+    "CLAUDE_CODE_ENABLE_TELEMETRY": "1",' in shown.splitlines()
+    exact = json.loads(taximeter("claude-code", "--write", "--dry-run", "--json")[1])["diff"]
+    assert f"-{before}\n" in exact
+    taximeter("claude-code", "--write")
+    assert len(file.read_text().splitlines()) == 1
+
+
+def test_of_backups_the_first_and_the_last_two_are_kept_and_the_others_are_told(
+    taximeter: Told, tmp_path: Path
+) -> None:
+    file = tmp_path / ".claude" / "settings.json"
+    file.parent.mkdir()
+    file.write_text('{"theme": "dark"}')
+    of_user = file.with_name("settings.json.20260101-000000.bak")
+    of_user.write_text("theirs")
+    for number in range(5):
+        _, out, _ = taximeter("claude-code", "--write", "--endpoint", f"http://number{number}")
+        told = re.findall(r"the last two are kept; (\d+) deleted", out)
+        assert told == (["1"] if number > 2 else [])
+    kept = {one.read_text() for one in file.parent.glob("*.taximeter.*.bak")}
+    assert '{"theme": "dark"}' in kept
+    assert sorted(re.findall(r"http://number\d", "".join(kept))) == ["http://number2", "http://number3"]
+    assert of_user.read_text() == "theirs"
 
 
 def test_what_somebody_had_set_comes_back_when_ours_is_removed(taximeter: Told, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from taximeter_cli.connecting.choosing import Chosen
     from taximeter_cli.connecting.places import Place
     from taximeter_cli.connecting.tool import Tool
-    from taximeter_cli.connecting.writing import Edit
+    from taximeter_cli.connecting.writing import Backup, Edit
 
 __all__ = ["connect"]
 
@@ -267,26 +267,29 @@ def _read(file: Path, form: str) -> dict[str, Any] | None:
     return FORMATS[form].read(text if text.strip() or form != "json" else "{}")
 
 
-def _put(edit: Edit) -> Path | None:
+def _put(edit: Edit) -> Backup | None:
     from taximeter_cli.connecting.writing import write
 
     return None if edit.is_none else write(edit, datetime.now())  # noqa: DTZ005 - the user's own clock is in the name
 
 
-def _tell(asked: _Asked, edit: Edit, backup: Path | None, *, dry_run: bool, as_json: bool) -> None:
+def _tell(asked: _Asked, edit: Edit, backup: Backup | None, *, dry_run: bool, as_json: bool) -> None:
     from taximeter_cli.connecting.showing import short
 
-    diff = edit.diff(asked.place.token if asked.token_env and asked.needs_token else "")
+    secret = asked.place.token if asked.token_env and asked.needs_token else ""
+    diff = edit.diff(secret, for_people=not as_json)
     if as_json:
         told = {"tool": asked.tool.name, "file": str(edit.file), "changed": not edit.is_none and not dry_run}
-        print(json.dumps({**told, "backup": str(backup) if backup else None, "diff": diff}, indent=2))
+        print(json.dumps({**told, "backup": str(backup.file) if backup else None, "diff": diff}, indent=2))
         return
     if edit.is_none:
         print(f"{short(edit.file)}: nothing to do")
         return
     print(diff, end="")
     done = "would be changed so" if dry_run else "removed" if edit.after is None else "written"
-    print(f"{short(edit.file)}: {done}" + (f"; what was there is in {short(backup)}" if backup else ""))
+    print(f"{short(edit.file)}: {done}" + (f"; what was there is in {short(backup.file)}" if backup else ""))
+    if backup and backup.let_go:
+        print(f"of older backups, the first one and the last two are kept; {backup.let_go} deleted")
 
 
 def _check(asked: _Asked, wait: float, last: str | None, *, as_json: bool) -> None:
@@ -329,7 +332,7 @@ def _tell_arrived(tool: Tool, found: Arrived) -> None:
     if not found:
         print(f"{tool.title}: nothing has arrived. What to look at:")
         return
-    records = ", ".join(f"{count:,} {table}" for table, count in found.records.items() if count)
+    records = ", ".join(_counted(count, table) for table, count in found.records.items() if count)
     last = f"{found.last.astimezone():%Y-%m-%d %H:%M:%S}" if found.last else "-"
     print(f"{tool.title}: data has arrived")
     print(f"  records   {records}; the last at {last}")
@@ -340,9 +343,13 @@ def _tell_arrived(tool: Tool, found: Arrived) -> None:
     print(f"  calls     {found.calls:,}; the last at {found.last_call.astimezone():%Y-%m-%d %H:%M:%S}")
     print(f"  tokens    {found.input_tokens or 0:,} in, {found.output_tokens or 0:,} out")
     cost = "not known" if found.cost_usd is None else f"{found.cost_usd.normalize():f} USD"
-    print(f"  cost      {cost}, for {found.priced_calls:,} of {found.calls:,} calls")
+    print(f"  cost      {cost}, for {found.priced_calls:,} of {_counted(found.calls, 'calls')}")
     if found.unpriced_models:
         print(f"  unpriced  {', '.join(found.unpriced_models)}: prices.toml gives them a price")
+
+
+def _counted(number: int, of_many: str) -> str:
+    return f"{number:,} {of_many.removesuffix('s') if number == 1 else of_many}"
 
 
 def _note(sentence: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Callable, Mapping
@@ -18,10 +20,23 @@ from taximeter_cli.connecting import env_text, json_text, toml_text
 from taximeter_cli.connecting.tool import Path
 from taximeter_cli.connecting.unfit import Unfit
 
-__all__ = ["ABSENT", "FORMATS", "Edit", "Editor", "format_of", "plan_removal", "plan_settings", "value_at", "write"]
+__all__ = [
+    "ABSENT",
+    "FORMATS",
+    "Backup",
+    "Edit",
+    "Editor",
+    "format_of",
+    "plan_removal",
+    "plan_settings",
+    "value_at",
+    "write",
+]
 
 ABSENT = object()
 """Where nothing is set."""
+_MOST_COLUMNS = 120  # of a line in which a person still finds what has changed
+_LAST = 2  # backups that are kept, besides the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +63,39 @@ class Edit:
     file: File
     before: str | None
     after: str | None
+    form: str = ""
 
     @property
     def is_none(self) -> bool:
         """Whether there is nothing to do."""
         return self.before == self.after
 
-    def diff(self, hide: str = "") -> str:
-        """What changes, line by line; a secret is not shown."""
-        old, new = ((text or "").splitlines(keepends=True) for text in (self.before, self.after))
-        of_old, of_new = (str(self.file) if text is not None else os.devnull for text in (self.before, self.after))
-        shown = "".join(
+    def diff(self, hide: str = "", *, for_people: bool = False) -> str:
+        """What changes, line by line; a secret is not shown. People get JSON that is all in one line a key in each."""
+        changed = self._difference(self.before, self.after, str(self.file))
+        if for_people and self.form == "json" and max(map(len, changed.splitlines()), default=0) > _MOST_COLUMNS:
+            changed = self._difference(*map(_laid_out, (self.before, self.after)), f"{self.file}, laid out for reading")
+        return changed.replace(hide, "***") if hide else changed
+
+    def _difference(self, before: str | None, after: str | None, title: str) -> str:
+        old, new = ((text or "").splitlines(keepends=True) for text in (before, after))
+        of_old, of_new = (title if text is not None else os.devnull for text in (before, after))
+        return "".join(
             line if line.endswith("\n") else f"{line}\n\\ no newline at the end\n"
             for line in difflib.unified_diff(old, new, of_old, of_new)
         )
-        return shown.replace(hide, "***") if hide else shown
+
+
+def _laid_out(text: str | None) -> str | None:
+    return f"{json.dumps(json_text.read(text), indent=2)}\n" if text and text.strip() else text
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """Where the file is as it was, and how many older ones were deleted for it."""
+
+    file: File
+    let_go: int = 0
 
 
 def format_of(file: File, usual: str) -> str:
@@ -92,14 +125,14 @@ def plan_settings(
             after = editor.changed(after, path, value)
             _put(expected, path, value)
     _held_to(editor, after, expected)
-    return Edit(file, before, before if after == (before or "") else after)
+    return Edit(file, before, before if after == (before or "") else after, form)
 
 
 def plan_removal(file: File, form: str, undone: Mapping[Path, Any], *, made: bool = False) -> Edit:
     """The file without these settings, or with what was there before them. One that we made and that is empty goes."""
     before, editor = _text(file), FORMATS[form]
     if before is None:
-        return Edit(file, None, None)
+        return Edit(file, None, None, form)
     after, kept = before, {path: value for path, value in undone.items() if value is not ABSENT}
     for path, value in undone.items():
         after = editor.removed(after, path) if value is ABSENT else editor.changed(after, path, value)
@@ -109,10 +142,10 @@ def plan_removal(file: File, form: str, undone: Mapping[Path, Any], *, made: boo
     for path in undone.keys() - kept.keys():
         _take(said, path)
     _held_to(editor, after, said)
-    return Edit(file, before, None if made and not says and not _remarks(after) else after)
+    return Edit(file, before, None if made and not says and not _remarks(after) else after, form)
 
 
-def write(edit: Edit, now: datetime) -> File | None:
+def write(edit: Edit, now: datetime) -> Backup | None:
     """Put it in place as a whole, with the permissions that it had; the backup, if there was anything to back up."""
     target = File(os.path.realpath(edit.file))  # a link, as dotfiles often are, stays one
     if _text(target) != edit.before:
@@ -125,7 +158,7 @@ def write(edit: Edit, now: datetime) -> File | None:
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
         _replace(target, edit.after)
-    return backup
+    return Backup(backup, _let_go(target)) if backup else None
 
 
 def value_at(found: Any, path: Path) -> Any:
@@ -175,16 +208,32 @@ def _remarks(text: str) -> bool:
 
 def _backup(target: File, now: datetime) -> File:
     """The file as it was, beside it, with the same permissions, under a name that is not taken."""
-    stamp = f"{target.name}.{now:%Y%m%d-%H%M%S}"
-    for number in range(1000):
-        backup = target.with_name(f"{stamp}{f'-{number}' if number else ''}.bak")
+    moment = f"{now:%Y%m%d-%H%M%S}"
+    taken = max((number for at, number, _ in _backups(target) if at == moment), default=-1)
+    for number in range(taken + 1, taken + 1000):
+        backup = target.with_name(f"{target.name}.taximeter.{moment}{f'-{number}' if number else ''}.bak")
         with suppress(FileExistsError):
             descriptor = os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
             with os.fdopen(descriptor, "wb") as copy:
                 copy.write(target.read_bytes())
             backup.chmod(stat.S_IMODE(target.stat().st_mode))
             return backup
-    raise FileExistsError(f"{target.with_name(stamp)}.bak")
+    raise FileExistsError(f"{target.name}.taximeter.{moment}.bak")
+
+
+def _backups(target: File) -> list[tuple[str, int, File]]:
+    """Those that we have made, the oldest first: the second, which of that second, and the file."""
+    name = re.compile(rf"{re.escape(target.name)}\.taximeter\.(\d{{8}}-\d{{6}})(?:-(\d+))?\.bak")
+    found = ((name.fullmatch(one.name), one) for one in target.parent.iterdir())
+    return sorted((match[1], int(match[2] or 0), one) for match, one in found if match)
+
+
+def _let_go(target: File) -> int:
+    """Delete backups but the first, which has what was there before us, and the last ones; how many were deleted."""
+    gone = _backups(target)[1:-_LAST]
+    for *_, backup in gone:
+        backup.unlink(missing_ok=True)
+    return len(gone)
 
 
 def _replace(target: File, text: str) -> None:
