@@ -1,0 +1,118 @@
+"""What the documentation shows in its consoles happens: each command is run by a shell, and says what stands below it.
+
+Pages are gone through from top to bottom, each in a place of its own (`place.py`). `elsewhere.py` lists what is not run
+here. The files that a page shows are there for the commands below them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from taximeter_cli.loopback import Loopback
+
+from tests.docs import prepared
+from tests.docs.comparison import difference
+from tests.docs.elsewhere import INSTEAD, OF_THE_MOMENT, UNTIL_CTRL_C, WITH_COLLECTOR, is_here, reason
+from tests.docs.pages import GENERATED, PAGES, ROOT, Command, blocks, commands
+from tests.docs.place import Place, Said
+
+WITH_CONSOLE = [page for page in PAGES if any(block.language in ("console", "sh") for block in blocks(page))]
+# Pages whose reader has no data yet.
+EMPTY = ("docs/doctor.md", "docs/forwarding.md", "docs/privacy.md")
+_PATIENCE_S = 20
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Loopback]:
+    with Loopback() as loopback:
+        yield loopback
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory, provider: Loopback) -> Path:
+    """A data folder with calls of apps and of coding agents in it; nobody writes to it any more."""
+    place = Place(tmp_path_factory.mktemp("landed"), provider)
+    try:
+        prepared.told(place.collector())
+    finally:
+        place.without_collector()
+    return place.data
+
+
+class Reader:
+    """Somebody who types what a page says."""
+
+    def __init__(self, page: str, place: Place) -> None:
+        self.page = page
+        self.place = place
+        self.prepared: set[str] = set()
+
+    def read(self) -> Iterator[str]:
+        """What is not as the page says, with where it stands."""
+        for block in blocks(self.page):
+            if block.language == "toml":
+                (self.place.app / _file_of(self.page)).write_text(self.place.typed(block.text))
+            if block.language == "sh" or (block.language == "console" and self.page not in GENERATED):
+                for command in commands(block):
+                    if trouble := self._trouble(command):
+                        yield f"{command.place}: {command.text}\n{trouble}\n"
+
+    def _trouble(self, command: Command) -> str:
+        if reason(command.text) or not is_here(command.text):
+            return ""
+        self._prepare(command)
+        deadline = time.monotonic() + (_PATIENCE_S if _beginning(command, WITH_COLLECTOR) else 0)
+        while True:
+            said = self._said(command)
+            trouble = "" if said.code == 0 else f"exit code {said.code}: {said.text}"
+            if not trouble and command.shown:
+                trouble = difference(command.shown, said.text, figures=not _beginning(command, OF_THE_MOMENT))
+            if not trouble or time.monotonic() > deadline:
+                return trouble
+            time.sleep(0.5)
+
+    def _prepare(self, command: Command) -> None:
+        for (page, beginning), prepare in prepared.BEFORE.items():
+            if page == self.page and command.text.startswith(beginning) and beginning not in self.prepared:
+                self.prepared.add(beginning)
+                prepare(self.place)
+
+    def _said(self, command: Command) -> Said:
+        text = command.text
+        for beginning, (other, _) in INSTEAD.items():
+            if text.startswith(beginning):
+                text = text.replace(beginning, other.format(ROOT=ROOT), 1)
+        if "taximeter collect" in text:
+            self.place.without_collector()
+        elif _beginning(command, WITH_COLLECTOR):
+            self.place.collector()
+        for within, marker in UNTIL_CTRL_C.items():
+            if within in text:
+                meanwhile = partial(prepared.tell_a_little, self.place) if "tail" in text else lambda: None
+                return self.place.run_until(text, marker, meanwhile)
+        if text.startswith("opentelemetry-instrument"):
+            return self.place.run_small(text)
+        return self.place.run(text)
+
+
+def _file_of(page: str) -> str:
+    return "prices.toml" if page == "docs/pricing.md" else "shown.toml"
+
+
+def _beginning(command: Command, beginnings: Iterable[str]) -> str | None:
+    return next((beginning for beginning in beginnings if command.text.startswith(beginning)), None)
+
+
+@pytest.mark.parametrize("page", WITH_CONSOLE)
+def test_a_page_does_what_it_says(page: str, tmp_path: Path, provider: Loopback, landed: Path) -> None:
+    """All that is typed on it ends with exit code 0, and says what is shown."""
+    place = Place(tmp_path, provider, None if page in EMPTY else landed)
+    try:
+        if troubles := list(Reader(page, place).read()):
+            pytest.fail("\n".join(troubles), pytrace=False)
+    finally:
+        place.without_collector()
