@@ -74,7 +74,9 @@ class Edit:
         """What changes, line by line; a secret is not shown. People get JSON that is all in one line a key in each."""
         changed = self._difference(self.before, self.after, str(self.file))
         if for_people and self.form == "json" and max(map(len, changed.splitlines()), default=0) > _MOST_COLUMNS:
-            changed = self._difference(*map(_laid_out, (self.before, self.after)), f"{self.file}, laid out for reading")
+            changed = self._difference(
+                _laid_out(self.before), _laid_out(self.after), f"{self.file}, laid out for reading"
+            )
         return changed.replace(hide, "***") if hide else changed
 
     def _difference(self, before: str | None, after: str | None, title: str) -> str:
