@@ -179,14 +179,19 @@ def test_what_was_said_is_with_its_call_wherever_it_was_told(tmp_path: Path) -> 
         _said("input", "prompt", "How much?", 1, source="log"),
         _said("output", "response", "42", 15, source="log", response_id="resp_1"),
         _said("input", "gen_ai.prompt", "And now?", 20, journal_position=6, journal_item=0, source="span"),
-        _said("tool_output", "output", "lost", 30, source="log"),
+        _said("tool_input", "input", "kept apart", 29, source="log"),
+        _said("tool_output", "output", "kept apart", 30, source="log"),
+        _said("other", "body", "lost", 31, source="log"),
     ]
     answer = ask(landed(tmp_path, [first, second], content=said), "conversation", conversation_id="c")
     assert [(one["asked"], one["answered"], len(one["content"])) for one in answer.records()] == [
         ("How much?", "42", 2),
         ("And now?", None, 1),
     ]
-    assert answer.notes == ("1 pieces of content are of no call here",)
+    assert answer.notes == (
+        "2 pieces of content are what tools were given and gave, and in no turn; the table content has them",
+        "1 piece of content is of no call here, and in no turn; the table content has it",
+    )
 
 
 def _said(kind: str, key: str, value: str, after: int, **more: Any) -> Row:

@@ -54,24 +54,34 @@ def _finish(answer: Answer) -> Answer:
     said.sort(key=lambda row: (row["unix_nano"], row["identity"], row["piece"]))
     parts, alone = _of_turns(turns, views, said)
     rows = [_row(number, turn, parts[number - 1]) for number, turn in enumerate(turns, 1)]
-    notes = [f"{alone} pieces of content are of no call here"] if alone else []
-    return replace(answer, columns=_COLUMNS, rows=rows, notes=(*answer.notes, *notes))
+    return replace(answer, columns=_COLUMNS, rows=rows, notes=(*answer.notes, *_told_of(alone)))
 
 
-def _of_turns(turns: Sequence[_Row], views: Sequence[_Row], said: Sequence[_Row]) -> tuple[list[list[_Row]], int]:
-    """What was said in each turn, and how much is of none.
+def _told_of(alone: Sequence[_Row]) -> Iterable[str]:
+    """What stands in no turn, though it was said."""
+    of_tools = sum(one["kind"] in ("tool_input", "tool_output") for one in alone)
+    for count, what in ((of_tools, "what tools were given and gave"), (len(alone) - of_tools, "of no call here")):
+        if count:
+            pieces, them = ("piece of content is", "it") if count == 1 else ("pieces of content are", "them")
+            yield f"{count:,} {pieces} {what}, and in no turn; the table content has {them}"
+
+
+def _of_turns(
+    turns: Sequence[_Row], views: Sequence[_Row], said: Sequence[_Row]
+) -> tuple[list[list[_Row]], list[_Row]]:
+    """What was said in each turn, and what is of none.
 
     By the record that it came in; by the response; by the span. A prompt that stands by itself goes with the call that
     follows, and an answer with the one before.
     """
     keys = _keys(turns, views)
     parts: list[list[_Row]] = [[] for _ in turns]
-    alone = 0
+    alone: list[_Row] = []
     for one in said:
         found = next((keys[key] for key in _names(one) if key in keys), None)
         found = _near(turns, one) if found is None else found
         if found is None:
-            alone += 1
+            alone.append(one)
         else:
             parts[found].append(one)
     return parts, alone
