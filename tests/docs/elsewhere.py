@@ -8,7 +8,17 @@ from __future__ import annotations
 
 import shutil
 
-__all__ = ["INSTEAD", "NOT_HERE", "OF_THE_MOMENT", "TOOLS", "UNTIL_CTRL_C", "WITH_COLLECTOR", "is_here", "reason"]
+__all__ = [
+    "INSTEAD",
+    "NOT_HERE",
+    "OF_THE_MOMENT",
+    "ONCE",
+    "TOOLS",
+    "UNTIL_CTRL_C",
+    "WITH_COLLECTOR",
+    "is_here",
+    "reason",
+]
 
 _PYPI = "it would be fetched from PyPI; tests/e2e/test_wheel.py installs the wheel of this tree instead"
 _CONTAINER = "needs a container engine; tests/e2e/test_deploy.py runs the image's entry point with its environment"
@@ -49,6 +59,8 @@ WITH_COLLECTOR = (
 )
 # What tells of versions, or of a moment that nobody can choose: its figures are not compared.
 OF_THE_MOMENT = ("taximeter --version", "taximeter forward ls", "systemd-analyze")
+# What takes many seconds, and is on several pages: the sample of the demo, whose receipt they show.
+ONCE = ("taximeter run -- python app.py",)
 
 
 def reason(command: str) -> str | None:

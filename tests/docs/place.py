@@ -67,6 +67,7 @@ class Place:
             (self.root / name).mkdir(parents=True)
         if data:
             shutil.copytree(data, self.data)
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in ("deploy", "docs", "bench", "tests"):
             (self.app / name).symlink_to(ROOT / name)
         (self.app / "app.py").write_text(_SAMPLE)
@@ -94,7 +95,8 @@ class Place:
         return _FOLDERS.sub(f"{self.root}/", text)
 
     def shown(self, text: str) -> str:
-        """What a command said, with the ports and folders of a reader."""
+        """What a command said, with the ports and folders of a reader, who needs no settings to have these ports."""
+        text = text.replace(", 2 from environment", "")
         for written, port in self.ports.items():
             text = text.replace(port, written)
         text = text.replace(str(self.root), "").replace(str(self.home), "/home/me")

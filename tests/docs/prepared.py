@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import shutil
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -113,7 +114,9 @@ class _Taking(http.server.BaseHTTPRequestHandler):
 
 
 def _two_destinations(place: Place) -> None:
-    """docs/forwarding.md has two: one takes all, one is not there."""
+    """docs/forwarding.md has two: one takes all, one is not there. Those of before are forgotten."""
+    place.without_collector()
+    shutil.rmtree(place.data)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Taking)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     archive = f"http://127.0.0.1:{server.server_address[1]}"
