@@ -211,7 +211,7 @@ class Forwarding:
 
         self._thread = threading.Thread(target=work, daemon=True)
         self._thread.start()
-        assert begun.wait(20)
+        assert begun.wait(60)
 
     def reload(self) -> None:
         """As SIGHUP does."""
@@ -236,7 +236,7 @@ class Forwarding:
 
     def settled(self) -> None:
         """Wait until all is delivered or put aside."""
-        until(self.is_done, "not all is delivered", 30)
+        until(self.is_done, "not all is delivered")
 
     def count(self, metric: str) -> float:
         """The sum of a metric that the forwarder has published."""

@@ -53,7 +53,7 @@ class Sender:
     def answered(self, entries: list[Entry]) -> None:
         wanted = set(map(id, entries))
         with self._answered:
-            assert self._answered.wait_for(lambda: wanted <= set(map(id, chain.from_iterable(self.groups))), 20)
+            assert self._answered.wait_for(lambda: wanted <= set(map(id, chain.from_iterable(self.groups))), 60)
 
     def accepted(self, *payloads: bytes, **more: Any) -> None:
         assert [entry.error for entry in self.send(*payloads, **more)] == [None] * len(payloads)

@@ -67,7 +67,7 @@ __all__ = [
 ]
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 _numbers = itertools.count(1)
 
 

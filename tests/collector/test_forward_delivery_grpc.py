@@ -121,19 +121,20 @@ def test_messages_are_compressed_by_us_with_the_grpc_that_is_installed(
 
 
 def test_a_connection_over_which_nothing_comes_is_made_anew(tmp_path: Path, backend: GrpcBackend) -> None:
-    peers = list[str]()
+    peers, ended = list[str](), threading.Event()
 
     def first_hangs(message: bytes, context: Any) -> bytes:
         peers.append(context.peer())
         if len(peers) == 1:
-            threading.Event().wait(1.0)
+            ended.wait(60)
         return b""
 
     backend.always = first_hangs
-    with forwarding(tmp_path, backend.url, timeout="300ms", requests=1) as forwarder:
+    with forwarding(tmp_path, backend.url, timeout="500ms", requests=1) as forwarder:
         forwarder.append(spans())
         forwarder.settled()
-    assert len(set(peers)) == 2
+    ended.set()
+    assert peers[0] not in peers[1:] != []
 
 
 CODES = [
@@ -211,7 +212,7 @@ def test_one_that_never_answers_is_given_up_at_the_end_and_sent_again(tmp_path: 
     ended = threading.Event()
 
     def never(message: bytes, context: Any) -> bytes:
-        ended.wait(30)
+        ended.wait(60)
         return b""
 
     backend.always = never

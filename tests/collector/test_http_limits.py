@@ -275,12 +275,12 @@ def test_a_journal_at_its_limit_is_answered_with_503_and_when_to_come_again(rece
 
 
 def test_headers_that_come_too_slowly_are_ended(receive: Receive) -> None:
-    place = receive(receive__request_timeout="200ms")
+    place = receive(receive__request_timeout="1s")
     with place.wire() as wire, place.wire() as silent:
         wire.send(b"POST /v1/traces HTTP/1.1\r\nx: ")
         answer = wire.answer()
         assert (answer.status, answer.headers["connection"]) == (408, "close")
-        assert "0.2 s" in answer.problem.message
+        assert "more than 1 s" in answer.problem.message
         assert wire.is_ended()
         assert silent.is_ended()
     assert place.metric("taximeter_receiver_dropped_connections_total", reason="slow_request") == 1
@@ -288,7 +288,7 @@ def test_headers_that_come_too_slowly_are_ended(receive: Receive) -> None:
 
 
 def test_a_body_that_comes_too_slowly_is_ended_and_its_memory_is_free(receive: Receive) -> None:
-    place = receive(receive__request_timeout="300ms")
+    place = receive(receive__request_timeout="1s")
     with place.wire() as wire:
         wire.send(request("POST", TRACES, spans(), TYPED)[:-1])
         assert until(lambda: place.memory) > 0
@@ -298,7 +298,7 @@ def test_a_body_that_comes_too_slowly_is_ended_and_its_memory_is_free(receive: R
 
 
 def test_a_second_request_has_its_own_time(receive: Receive) -> None:
-    with receive(receive__request_timeout="300ms").wire() as wire:
+    with receive(receive__request_timeout="1s").wire() as wire:
         body = spans()
         wire.send(request("POST", TRACES, body, TYPED) + request("POST", TRACES, body, TYPED)[:-1])
         assert [wire.answer().status, wire.answer().status] == [200, 408]
@@ -325,7 +325,7 @@ def test_peers_that_leave_in_the_middle_leave_nothing_behind(receive: Receive) -
                 assert wire.is_ended()
                 wire.close()
     place.is_well()
-    assert place.memory == 0
+    until(lambda: place.memory == 0)
     until(lambda: place.metric("taximeter_receiver_connections") == 1)
     assert len(place.records()) == 1
 
@@ -341,7 +341,7 @@ def test_peers_that_do_not_wait_for_the_disk_leave_nothing_behind(receive: Recei
 
 
 def test_a_peer_that_does_not_read_its_answers_is_not_read_either(receive: Receive) -> None:
-    place = receive(receive__request_timeout="500ms")
+    place = receive(receive__request_timeout="1s")
     with place.wire() as wire:
         wire.socket.setblocking(False)
         asked = 0
@@ -353,10 +353,10 @@ def test_a_peer_that_does_not_read_its_answers_is_not_read_either(receive: Recei
 
 
 def test_a_peer_that_never_reads_is_dropped_and_its_bodies_are_forgotten(receive: Receive) -> None:
-    place = receive(receive__request_timeout="500ms")
+    place = receive(receive__request_timeout="1s")
     with place.wire() as wire:
         wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        wire.socket.settimeout(0.3)
+        wire.socket.settimeout(1)
         wire.offer((request("GET", "/metrics") + request("POST", TRACES, spans(), TYPED)) * 20_000)
         until(lambda: place.metric("taximeter_receiver_dropped_connections_total", reason="slow_reader") == 1)
     until(lambda: place.memory == 0)

@@ -95,11 +95,11 @@ def test_many_appended_during_one_sync_share_the_next(folder: Path) -> None:
 
     def answer(entries: list[Entry]) -> None:
         answering.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
 
     journal = JournalWriter(JournalConfig(dir=folder), answer)
     journal.append(Entry(Signal.TRACES, 1, "", b"first"))
-    assert answering.wait(20)
+    assert answering.wait(60)
     for number in range(3000):
         journal.append(Entry(Signal.TRACES, 1, "", b"%d" % number))
     go_on.set()
@@ -136,10 +136,10 @@ def test_a_named_reader_begins_where_it_is_told_to(folder: Path) -> None:
 def test_a_reader_waits_for_what_is_to_come(folder: Path) -> None:
     with Sender(folder) as sender:
         reader, read = open_reader(folder), []
-        thread = threading.Thread(target=lambda: read.extend(reader.read(wait_s=20)))
+        thread = threading.Thread(target=lambda: read.extend(reader.read(wait_s=60)))
         thread.start()
         sender.accepted(b"here it is")
-        thread.join(20)
+        thread.join(60)
         assert [record.payload for record in read] == [b"here it is"]
 
 
@@ -196,7 +196,7 @@ def test_readers_keep_up_with_a_writer_that_rolls_and_deletes_tiny_segments(fold
 
     def follow(name: str) -> None:
         reader = open_reader(folder, name)
-        while len(got[name]) < len(payloads) and (records := reader.read(max_bytes=3000, wait_s=20)):
+        while len(got[name]) < len(payloads) and (records := reader.read(max_bytes=3000, wait_s=60)):
             got[name] += records
             reader.commit(records[-1].position)
 
@@ -208,7 +208,7 @@ def test_readers_keep_up_with_a_writer_that_rolls_and_deletes_tiny_segments(fold
             sender.accepted(*payloads[start : start + 50])
         threads[2].start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         until(lambda: sender.journal.retention.segments <= 2)
     for name in names:
         assert [record.payload for record in got[name]] == payloads

@@ -287,7 +287,7 @@ print([type(entry.error).__name__ for entry in answers])
 
 def test_a_limit_on_files_makes_the_journal_refuse_what_does_not_fit(folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(folder)], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", LIMITED, str(folder)], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "['NoneType', 'JournalFull', 'NoneType', 'NoneType', 'NoneType']"
     assert [len(payload) for payload in all_payloads(folder)] == [1000, 2000, 12_000, 30_000]
@@ -373,7 +373,7 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(folder: Path) 
         acknowledged += [(run, number) for number in run_and_kill(folder, run, chosen.choice([1, 2, 30, 200, 400]))]
     Sender(folder).journal.close()
     stop.set()
-    thread.join(20)
+    thread.join(60)
     read += reader.read()
     for records in (read, read_all(folder)):
         found = []

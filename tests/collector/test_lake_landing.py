@@ -314,7 +314,7 @@ def test_a_lander_that_was_killed_leaves_nothing_that_a_reader_sees(folder: Path
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 and fork")
 def test_a_lander_that_is_killed_twenty_times_lands_every_row_once(folder: Path) -> None:
     subprocess.run(
-        [sys.executable, "-m", "tests.collector.lakes", "hammer", str(folder), "20"], cwd=ROOT, check=True, timeout=120
+        [sys.executable, "-m", "tests.collector.lakes", "hammer", str(folder), "20"], cwd=ROOT, check=True, timeout=300
     )
     lake = Lake.open(config(folder), "j")
     calls, spans = lake.positions["calls"], lake.positions["spans"]

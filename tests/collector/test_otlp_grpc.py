@@ -53,7 +53,7 @@ def export(
 ) -> bytes:
     """The response in bytes; grpc.RpcError otherwise."""
     with channel(place, credentials) as made:
-        answer: bytes = made.unary_unary(method)(message, timeout=20, **more)
+        answer: bytes = made.unary_unary(method)(message, timeout=60, **more)
         return answer
 
 
@@ -196,7 +196,7 @@ def test_a_journal_at_its_limit_is_unavailable_and_says_when_to_come_again(colle
         call = made.unary_unary(TRACES)
         with pytest.raises(grpc.RpcError) as caught:  # noqa: PT012 - one of them will be the first
             for _ in range(20):
-                call(body, timeout=20)
+                call(body, timeout=60)
                 taken += 1
     error: Any = caught.value
     details = Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
@@ -255,11 +255,11 @@ def test_whoever_has_no_token_is_refused_before_a_message_is_read(collect: Colle
         held = threading.Event()
 
         def never() -> Iterator[bytes]:
-            held.wait(20)
+            held.wait(60)
             yield b""
 
         with pytest.raises(grpc.RpcError) as caught:
-            made.stream_unary(TRACES)(never(), timeout=20)
+            made.stream_unary(TRACES)(never(), timeout=60)
         held.set()
     assert caught.value.code() is StatusCode.UNAUTHENTICATED
 
@@ -335,16 +335,16 @@ def test_what_is_not_grpc_harms_nobody(place: AsProcess, garbage: bytes) -> None
     pid = place.receiver.pid
     with channel(place) as neighbour:
         call = neighbour.unary_unary(TRACES)
-        assert call(spans(), timeout=20) == b""
+        assert call(spans(), timeout=60) == b""
         with socket.create_connection((place.grpc.host, place.grpc.port)) as rude:
             try:
                 rude.sendall(garbage)
-                assert call(spans(), timeout=20) == b""
+                assert call(spans(), timeout=60) == b""
                 rude.settimeout(0.05)
                 rude.recv(1 << 16)
             except OSError:
                 pass
-        assert call(spans(), timeout=20) == b""
+        assert call(spans(), timeout=60) == b""
     assert place.receiver.pid == pid
 
 
@@ -353,7 +353,7 @@ def test_senders_that_hang_up_while_the_disk_works_leave_nothing_behind(place: A
         call = made.unary_unary(TRACES)
         for _ in range(100):
             call.future(spans(50)).cancel()
-        assert call(spans(), timeout=20) == b""
+        assert call(spans(), timeout=60) == b""
     until(lambda: place.metric("taximeter_receiver_memory_in_use_bytes") == 0)
 
 
@@ -374,7 +374,7 @@ def test_everything_acknowledged_is_in_the_journal_when_it_is_stopped_under_load
             try:
                 while True:
                     body = spans(20)
-                    call(body, timeout=20)
+                    call(body, timeout=60)
                     acknowledged.append(body)
                     sent.release()
             except grpc.RpcError:

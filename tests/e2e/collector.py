@@ -21,7 +21,7 @@ import psutil
 from taximeter_collector.journal import JournalReader, Record
 
 Found = TypeVar("Found")
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class NotStarted(Exception):
@@ -110,7 +110,7 @@ class Collector:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         try:
             with urllib.request.urlopen(
-                urllib.request.Request(self.http + path, headers=headers), timeout=10
+                urllib.request.Request(self.http + path, headers=headers), timeout=PATIENCE_S
             ) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:

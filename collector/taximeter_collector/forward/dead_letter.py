@@ -45,18 +45,15 @@ class DeadLetters:
         self._again = self.folder / "again"
         self._most_bytes = most_bytes
         self._bytes: int | None = None
+        self._writing_bytes = 0
         self._lock = threading.Lock()
 
     def keep(
         self, signal: Signal, payload: bytes, facts: dict[str, Any], *, name: str = "", is_again: bool = False
     ) -> bool:
         """Put one aside, durably; False if there is no room. What was sent again has room: what it was goes soon."""
-        with self._lock:
-            self._bytes = self.size() if self._bytes is None else self._bytes
-            if not is_again and self._most_bytes and self._bytes + len(payload) > self._most_bytes:
-                self._bytes = None  # somebody may make room
-                return False
-            self._bytes += len(payload)
+        if not self._has_room(len(payload), is_again=is_again):
+            return False
         name = name or f"{facts['journal_id']}-{facts['first']:016d}-{zlib.crc32(payload):08x}"
         told = {"signal": signal.name.lower(), "bytes": len(payload)} | facts
         try:
@@ -67,6 +64,21 @@ class DeadLetters:
             with self._lock:
                 self._bytes = None
             raise
+        finally:
+            with self._lock:
+                self._writing_bytes -= len(payload)
+        return True
+
+    def _has_room(self, size: int, *, is_again: bool) -> bool:
+        """Whether so much may be written; then it counts as being written."""
+        with self._lock:
+            # What others are writing may be on the disk already: rather counted twice for a moment than not at all.
+            used = self.size() + self._writing_bytes if self._bytes is None else self._bytes
+            if not is_again and self._most_bytes and used + size > self._most_bytes:
+                self._bytes = None  # somebody may make room
+                return False
+            self._bytes = used + size
+            self._writing_bytes += size
         return True
 
     def letters(self) -> list[Letter]:

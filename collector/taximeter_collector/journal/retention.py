@@ -96,10 +96,10 @@ class Retention:
         end = following if following is not None else head.next if head else first
         unread_from = min((cursor.next for cursor in self._folder.cursors().values()), default=first)
         lost = max(0, end - max(first, unread_from))
+        self._delete(first)
         self.dropped_segments += 1
         self.dropped_records += lost
         _log.warning("dropped the oldest segment, as journal.at_limit says", extra={"segment": first, "unread": lost})
-        self._delete(first)
 
     def _delete(self, first: int) -> None:
         self._folder.segment(first).unlink(missing_ok=True)
