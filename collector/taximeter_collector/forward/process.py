@@ -27,7 +27,7 @@ from taximeter_collector.journal.inspection import readers
 from taximeter_collector.journal.segments import Folder
 from taximeter_collector.price import Book, OverridesError
 from taximeter_collector.redact import RedactionError
-from taximeter_collector.supervise.worker import CannotStart, Control
+from taximeter_collector.supervise.worker import CannotStart, Control, work_until_stopped
 from taximeter_collector.telemetry.exposition import publish
 from taximeter_collector.telemetry.metrics import Registry
 
@@ -47,14 +47,7 @@ async def run(config: Config, control: Control) -> None:
         await asyncio.to_thread(work.prepare)
     except (CredentialsError, JournalError, OverridesError, RedactionError, TreatmentError) as error:
         raise CannotStart(f"{control.name}: {error}") from error
-    control.on_reload = work.reload
-    control.ready()
-    forwarding = asyncio.create_task(asyncio.to_thread(work.run))
-    stopping = asyncio.create_task(control.stopped.wait())
-    await asyncio.wait({forwarding, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    work.stop()
-    stopping.cancel()
-    await forwarding
+    await work_until_stopped(work, control)
 
 
 class _Work:

@@ -24,7 +24,7 @@ from taximeter_collector.land.readings import Readings
 from taximeter_collector.land.stages import Stages
 from taximeter_collector.price import Book, OverridesError
 from taximeter_collector.redact import Redaction, RedactionError
-from taximeter_collector.supervise.worker import CannotStart, Control
+from taximeter_collector.supervise.worker import CannotStart, Control, work_until_stopped
 from taximeter_collector.telemetry.exposition import publish
 from taximeter_collector.telemetry.metrics import Registry
 
@@ -48,14 +48,7 @@ async def run(config: Config, control: Control) -> None:
         await asyncio.to_thread(work.prepare)
     except (LakeError, OverridesError, RedactionError) as error:
         raise CannotStart(str(error)) from error
-    control.on_reload = work.reload
-    control.ready()
-    landing = asyncio.create_task(asyncio.to_thread(work.run))
-    stopping = asyncio.create_task(control.stopped.wait())
-    await asyncio.wait({landing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    work.stop()
-    stopping.cancel()
-    await landing
+    await work_until_stopped(work, control)
 
 
 class _Work:

@@ -16,12 +16,23 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from taximeter_collector.configuration import Config
 from taximeter_collector.telemetry.logs import configure_logs
 
-__all__ = ["CANNOT_START", "RELOAD", "WORKERS", "CannotStart", "Control", "Order", "main", "module_of"]
+__all__ = [
+    "CANNOT_START",
+    "RELOAD",
+    "WORKERS",
+    "CannotStart",
+    "Control",
+    "Order",
+    "Work",
+    "main",
+    "module_of",
+    "work_until_stopped",
+]
 
 CANNOT_START = 78  # EX_CONFIG: trying again without a change is of no use
 RELOAD = b"r"
@@ -107,7 +118,32 @@ class Control:
         threading.Thread(target=follow, name="supervisor", daemon=True).start()
 
 
-async def _work(name: str, order: Order, stream: IO[bytes]) -> int:
+class Work(Protocol):
+    """What blocks, and so has a thread of its own."""
+
+    def run(self) -> None:
+        """Until told to stop."""
+
+    def stop(self) -> None:
+        """Have `run` come to an end."""
+
+    def reload(self) -> None:
+        """Read again what may have changed."""
+
+
+async def work_until_stopped(work: Work, control: Control) -> None:
+    """Say that it begins, and do it until told to stop."""
+    control.on_reload = work.reload
+    control.ready()
+    working = asyncio.create_task(asyncio.to_thread(work.run))
+    stopping = asyncio.create_task(control.stopped.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    work.stop()
+    stopping.cancel()
+    await working
+
+
+async def _run(name: str, order: Order, stream: IO[bytes]) -> int:
     loop = asyncio.get_running_loop()
     # What start-up made stays, a book of prices among it; garbage collections need not look at it again and again.
     control = Control(stream, order.previous, name, on_ready=gc.freeze)
@@ -134,4 +170,4 @@ def main() -> int:
     if sys.platform == "win32":  # where the supervisor cannot keep it from us
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_logs(order.config.log, name)
-    return asyncio.run(_work(name, order, stream))
+    return asyncio.run(_run(name, order, stream))
