@@ -1,18 +1,21 @@
 -- Traces that have calls: when, how long, what it began with, and what the calls in it cost.
 --
--- Spans are looked up only for the traces that are shown, if these can be told by their calls.
+-- All but what they are chosen by is looked up only for those that are shown, if they can be chosen by their calls.
 WITH chosen AS (
-    SELECT
-        trace_id,
-        min(start_time) AS start_time,
-        count(CASE WHEN billable THEN 1 END) AS calls,
-        sum(CASE WHEN billable THEN input_tokens END) AS input_tokens,
-        sum(CASE WHEN billable THEN output_tokens END) AS output_tokens,
-        count(CASE WHEN billable THEN cost_usd END) AS priced_calls,
-        sum(CASE WHEN billable THEN cost_usd END) AS cost_usd
-    FROM calls
-    WHERE trace_id IS NOT NULL
-    GROUP BY trace_id
+    SELECT trace_id
+    FROM (
+        SELECT
+            trace_id,
+            min(start_time) AS start_time,
+            count(CASE WHEN billable THEN 1 END) AS calls,
+            sum(CASE WHEN billable THEN input_tokens END) AS input_tokens,
+            sum(CASE WHEN billable THEN output_tokens END) AS output_tokens,
+            count(CASE WHEN billable THEN cost_usd END) AS priced_calls,
+            sum(CASE WHEN billable THEN cost_usd END) AS cost_usd
+        FROM calls
+        WHERE trace_id IS NOT NULL
+        GROUP BY trace_id
+    ) AS traces
     /*most*/ /*.*/
 ),
 views AS (
@@ -25,6 +28,7 @@ views AS (
         calls.dialect AS dialect,
         calls.span_id AS span_id,
         calls.parent_span_id AS parent_span_id,
+        calls.start_time AS start_time,
         calls.start_unix_nano AS start_unix_nano,
         calls.duration_ms AS duration_ms,
         calls.attempt AS attempt,
@@ -33,13 +37,22 @@ views AS (
         calls.status AS status,
         calls.error_type AS error_type,
         calls.billable AS billable,
-        calls.not_billable_because AS not_billable_because
+        calls.not_billable_because AS not_billable_because,
+        calls.input_tokens AS input_tokens,
+        calls.output_tokens AS output_tokens,
+        calls.cost_usd AS cost_usd
     FROM calls
     INNER JOIN chosen ON calls.trace_id = chosen.trace_id
 ),
 told AS (
     SELECT
         trace_id,
+        min(start_time) AS start_time,
+        count(CASE WHEN billable THEN 1 END) AS calls,
+        sum(CASE WHEN billable THEN input_tokens END) AS input_tokens,
+        sum(CASE WHEN billable THEN output_tokens END) AS output_tokens,
+        count(CASE WHEN billable THEN cost_usd END) AS priced_calls,
+        sum(CASE WHEN billable THEN cost_usd END) AS cost_usd,
         min(start_unix_nano) AS start_unix_nano,
         max(
             start_unix_nano
@@ -71,8 +84,8 @@ around AS (
     GROUP BY spans.trace_id
 )
 SELECT
-    chosen.trace_id AS trace_id,
-    chosen.start_time AS start_time,
+    told.trace_id AS trace_id,
+    told.start_time AS start_time,
     CAST(
         greatest(told.end_unix_nano, coalesce(around.end_unix_nano, told.end_unix_nano))
         - least(told.start_unix_nano, coalesce(around.start_unix_nano, told.start_unix_nano)) AS DOUBLE
@@ -82,13 +95,12 @@ SELECT
     around.services AS more_services,
     told.models AS models,
     coalesce(around.spans, 0) AS spans,
-    chosen.calls AS calls,
+    told.calls AS calls,
     coalesce(failed.errors, 0) AS errors,
-    chosen.input_tokens AS input_tokens,
-    chosen.output_tokens AS output_tokens,
-    chosen.priced_calls AS priced_calls,
-    chosen.cost_usd AS cost_usd
-FROM chosen
-INNER JOIN told ON chosen.trace_id = told.trace_id
-LEFT JOIN failed ON chosen.trace_id = failed.trace_id
-LEFT JOIN around ON chosen.trace_id = around.trace_id
+    told.input_tokens AS input_tokens,
+    told.output_tokens AS output_tokens,
+    told.priced_calls AS priced_calls,
+    told.cost_usd AS cost_usd
+FROM told
+LEFT JOIN failed ON told.trace_id = failed.trace_id
+LEFT JOIN around ON told.trace_id = around.trace_id
