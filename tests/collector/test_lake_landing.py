@@ -318,7 +318,7 @@ def test_a_lander_that_is_killed_twenty_times_lands_every_row_once(folder: Path)
     )
     lake = Lake.open(config(folder), "j")
     calls, spans = lake.positions["calls"], lake.positions["spans"]
-    assert calls >= 9  # every second lander was let go that far
+    assert calls >= 4  # every second lander was let go until something was committed
     assert identities(folder, "calls") == expected_calls("j", calls + 1)
     assert identities(folder, "spans") == [("j", position, item) for position in range(spans + 1) for item in (0, 1)]
     corrected = [position - 1 for position in range(calls + 1) if position % 4 == 3]

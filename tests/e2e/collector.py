@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ from typing import Any, TypeVar
 
 import psutil
 from taximeter_collector.journal import JournalReader, Record
+from taximeter_collector.journal.inspection import readers
 
 Found = TypeVar("Found")
 PATIENCE_S = 60.0
@@ -129,6 +132,10 @@ class Collector:
         """All records in the journal."""
         return list(records(self.journal))
 
+    def unread(self, reader: str) -> int:
+        """How many records a reader has not passed. At this moment: the metric is as old as its publication."""
+        return next((one.lag_records for one in readers(self.journal) if one.name == reader), 0)
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end, as a service manager would; its exit code."""
         if self.process.poll() is None:
@@ -182,6 +189,14 @@ def until(look: Callable[[], Found | None], otherwise: str, patience_s: float = 
         assert time.monotonic() < deadline, otherwise
         time.sleep(0.02)
     return found
+
+
+def free_port() -> int:
+    """One that is nobody's, below those that systems give to whoever asks for any: so it is free until it is taken."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_768)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def command_path() -> str:

@@ -13,7 +13,6 @@ import http.client
 import json
 import os
 import random
-import socket
 import sys
 import tempfile
 import threading
@@ -26,7 +25,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.e2e.collector import Collector, records, until
+from tests.e2e.collector import Collector, free_port, records, until
 from tests.e2e.sending import REQUESTS, GrpcSender, HttpSender, Sender
 
 __all__ = ["Report", "run"]
@@ -141,7 +140,7 @@ class _Victim:
     """A collector at fixed ports that is killed and comes back."""
 
     def __init__(self, folder: Path, report: Report) -> None:
-        self.http_port, self.grpc_port = _free_port(), _free_port()
+        self.http_port, self.grpc_port = free_port(), free_port()
         self._folder = folder
         self._report = report
         self.collector = self._start()
@@ -204,11 +203,6 @@ class _Victim:
             self._report.cut_bytes += event.get("cut_bytes", 0)
             self._report.damaged_bytes += event.get("damaged_bytes", 0)
             self._report.recoveries += event.get("cut_bytes", 0) > 0
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def run(folder: Path, kills: int, clients: int = 6, *, progress: bool = False) -> Report:

@@ -32,7 +32,7 @@ from deltalake import DeltaTable
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from tests.e2e.collector import Collector, until
+from tests.e2e.collector import Collector, free_port, until
 from tests.e2e.sending import HttpSender
 
 __all__ = ["Report", "run"]
@@ -209,12 +209,12 @@ class _Victim:
     def __init__(self, folder: Path, report: Report) -> None:
         self._folder = folder
         self._report = report
-        self.collector = self._start("127.0.0.1:0")
-        self.port = int(self.collector.http.rpartition(":")[2])
+        self.port = free_port()
+        self.collector = self._start()
 
-    def _start(self, http: str) -> Collector:
+    def _start(self) -> Collector:
         settings = [part for one in _SETTINGS for part in ("--set", one)]
-        return Collector(self._folder / "data", *settings, http=http, lands=True).listening()
+        return Collector(self._folder / "data", *settings, http=f"127.0.0.1:{self.port}", lands=True).listening()
 
     def kill(self) -> None:
         """In one of the ways, at a moment that nobody chose; mostly some time after something was committed."""
@@ -226,7 +226,7 @@ class _Victim:
         self._report.kills[way] += 1
         if way == "collector":
             self.collector.kill()
-            self.collector = self._start(f"127.0.0.1:{self.port}")
+            self.collector = self._start()
         else:
             worker = self.collector.worker(way)
             worker.kill()
@@ -242,12 +242,9 @@ class _Victim:
 
     def stop(self) -> None:
         """In order, when all is landed."""
-        until(lambda: not self._unread(), "the lander does not come to the end", patience_s=120)
+        until(lambda: not self.collector.unread("lander"), "the lander does not come to the end", patience_s=120)
         assert self.collector.stop() == 0, self.collector.said()
         self.collector.kill()
-
-    def _unread(self) -> float:
-        return self.collector.metric("taximeter_journal_reader_unread_records", reader="lander")
 
 
 def run(folder: Path, kills: int, clients: int = 3, *, progress: bool = False) -> Report:

@@ -28,7 +28,7 @@ if __name__ == "__main__":
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.e2e.collector import Collector, records, until
+from tests.e2e.collector import Collector, free_port, records, until
 from tests.e2e.sending import HttpSender, spans
 
 __all__ = ["Report", "run"]
@@ -94,15 +94,14 @@ class _Destinations:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._places: dict[str, tuple[str, str]] = {}
+        self._places = {way: (f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}") for way in _WAYS}
         self.running: dict[str, Collector] = {}
         self.start()
 
     def start(self) -> None:
         for way in _WAYS:
-            http, grpc = self._places.get(way, ("127.0.0.1:0", "127.0.0.1:0"))
+            http, grpc = self._places[way]
             self.running[way] = Collector(self._folder / way, http=http, grpc=grpc).listening()
-            self._places[way] = self.running[way].http.removeprefix("http://"), self.running[way].grpc
 
     def kill(self) -> None:
         for collector in self.running.values():
@@ -213,7 +212,7 @@ def _ids(payload: bytes) -> list[bytes]:
 
 
 def _unread(front: Collector, way: str) -> int:
-    return int(front.metric("taximeter_journal_reader_unread_records", reader=f"forward-{way}"))
+    return front.unread(f"forward-{way}")
 
 
 def _failed(front: Collector, way: str) -> float:

@@ -28,7 +28,7 @@ def test_every_call_of_a_metered_app_is_in_the_journal_when_the_app_has_ended(tm
             [*command, "taximeter_cli.demo"],
             env=clean_environment(tmp_path) | ALONE | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http},
             check=True,
-            timeout=60,
+            timeout=120,
         )
         records = collector.journaled()
     spans = [

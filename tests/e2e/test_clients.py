@@ -152,7 +152,7 @@ def test_what_the_sdk_sends_is_what_the_journal_has(
     batch, expected = MAKERS[signal]()
     received = collector.metric("taximeter_receiver_received_bytes_total")
     assert _export(collector, protocol, compression, signal, batch).name == "SUCCESS"
-    (record,) = journal.read(wait_s=10)
+    (record,) = journal.read(wait_s=60)
     assert record.signal == Signal[signal.upper()]
     assert KINDS[signal].FromString(record.payload) == expected
     if protocol != "http/json":
@@ -196,7 +196,7 @@ def test_json_of_the_specification_ends_as_the_protobuf_that_it_means(
     with HttpSender(collector.http) as sender:
         answer = sender.send(json.dumps(document).encode(), signal, content_type="application/json")
     assert (answer.status, answer.message) == (200, "{}")
-    (record,) = journal.read(wait_s=10)
+    (record,) = journal.read(wait_s=60)
     found = KINDS[signal].FromString(record.payload)
     expected = protobuf_of(document)
     assert found == expected or str(found) == str(expected)  # NaN is not equal to itself, and reads the same

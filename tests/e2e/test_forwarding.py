@@ -22,10 +22,6 @@ def ids(collector: Collector) -> Counter[bytes]:
     return sum((span_ids(record.payload) for record in collector.journaled()), Counter())
 
 
-def unread(collector: Collector, reader: str) -> float:
-    return collector.metric("taximeter_journal_reader_unread_records", reader=reader)
-
-
 def test_everything_arrives_over_http_and_grpc_as_it_was_sent(tmp_path: Path) -> None:
     with collecting(tmp_path / "back") as back:
         more = ["--forward", f"web={back.http}", "--forward", f"rpc=grpc://{back.grpc}"]
@@ -59,8 +55,8 @@ def test_one_that_never_answers_slows_neither_senders_nor_the_lander_nor_another
                 assert sender.send(payload).acknowledged
                 sent += span_ids(payload)
             until(lambda: not sent - well.span_ids(), "the other waits, too")
-            until(lambda: unread(front, "forward-stuck") == 30, "what it did not take is not kept")
-            until(lambda: not unread(front, "lander"), "the lander waits, too")
+            until(lambda: front.unread("forward-stuck") == 30, "what it did not take is not kept")
+            until(lambda: not front.unread("lander"), "the lander waits, too")
             stuck.stop()
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,14 +136,14 @@ def test_sigterm_loses_nothing_and_still_ends_the_program(
     plain: Plain, loopback: Loopback, received: Received, script: Path, handles: bool
 ) -> None:
     own = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))" if handles else ""
-    script.write_text(CALL + f"import signal, sys, time\n{own}\nask()\nprint('asked', flush=True)\ntime.sleep(60)\n")
+    script.write_text(CALL + f"import signal, sys, time\n{own}\nask()\nprint('asked', flush=True)\ntime.sleep(300)\n")
     command = [str(plain.bin / "opentelemetry-instrument"), "python", str(script)]
     environment = plain.environment(LOOPBACK=loopback.url, OTEL_EXPORTER_OTLP_ENDPOINT=received.url)
     program = subprocess.Popen(command, cwd=script.parent, env=environment, stdout=subprocess.PIPE, text=True)
     assert program.stdout
     assert program.stdout.readline() == "asked\n"
     program.send_signal(signal.SIGTERM)
-    assert program.wait(30) == (7 if handles else -signal.SIGTERM)
+    assert program.wait(60) == (7 if handles else -signal.SIGTERM)
     program.stdout.close()
     assert len(received.spans()) == 1
 
@@ -152,23 +152,19 @@ def test_sigterm_loses_nothing_and_still_ends_the_program(
 def test_gunicorn_workers_are_metered(plain: Plain, loopback: Loopback, received: Received, script: Path) -> None:
     app = "\ndef app(environ, start):\n    ask()\n    start('200 OK', [])\n    return [b'ok']\n"
     script.write_text(CALL + app)
-    port = 18_000 + os.getpid() % 2_000
-    command = [str(plain.bin / name) for name in ("opentelemetry-instrument", "gunicorn")]
-    bind = ["--preload", "--workers", "2", "--bind", f"127.0.0.1:{port}", "--log-level", "error", "shop:app"]
     environment = plain.environment(LOOPBACK=loopback.url, OTEL_EXPORTER_OTLP_ENDPOINT=received.url)
-    server = subprocess.Popen([*command, *bind], cwd=script.parent, env=environment)
-    try:
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).read()
-                break
-            except OSError:
-                time.sleep(0.1)
-        for _ in range(7):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).read()
-    finally:
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(30) == 0
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # what asks before the workers are there, waits for them
+        number = listener.fileno()
+        command = [str(plain.bin / name) for name in ("opentelemetry-instrument", "gunicorn")]
+        bind = ["--preload", "--workers", "2", "--bind", f"fd://{number}", "--log-level", "error", "shop:app"]
+        server = subprocess.Popen([*command, *bind], cwd=script.parent, env=environment, pass_fds=[number])
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        try:
+            for _ in range(8):
+                assert urllib.request.urlopen(url, timeout=60).read() == b"ok"
+        finally:
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(60) == 0
     assert len(received.spans()) == 8
 
 
