@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -286,6 +292,76 @@ def test_a_collector_that_runs_already_is_used_and_goes_on(runs: Runs) -> None:
         assert collector.ask("/healthz")[0] == 200
 
 
+def test_telemetry_that_is_not_taken_where_the_program_sends_it_is_told(runs: Runs) -> None:
+    """Its own variable wins over that of the run; nobody listens there."""
+    nowhere = "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9 OTEL_EXPORTER_OTLP_TIMEOUT=1"
+    ended = runs.run("sh", "-c", f"{nowhere} python app.py 2 0", said="x\n")
+    assert ended.code == 0
+    assert "no call was seen" in ended.err
+    assert re.search(r"missing   \d+ spans could not be delivered to http://127.0.0.1:9/v1/traces", ended.err)
+    assert "it may have made none" not in ended.err
+
+
+def test_telemetry_that_goes_to_another_collector_is_told(runs: Runs) -> None:
+    with collecting(runs.folder / "other") as other:
+        ended = runs.run("sh", "-c", f"OTEL_EXPORTER_OTLP_ENDPOINT={other.http} python app.py 1 0", said="x\n")
+        assert f"its telemetry went to {other.http}/v1/traces, which it sets itself" in ended.err
+        assert "missing" not in ended.err
+
+
+def test_what_a_program_drops_because_its_queue_is_full_is_told(runs: Runs) -> None:
+    burst = "from opentelemetry import trace\nfor _ in range(5000):\n    trace.get_tracer('x').start_span('s').end()\n"
+    ended = runs.run("python", "-c", burst, OTEL_BSP_MAX_QUEUE_SIZE="8", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="8")
+    assert re.search(r"missing   [\d,]+ records? w\w+ dropped in the program, whose queue was full", ended.err)
+
+
+@POSIX
+def test_a_collector_that_is_killed_meanwhile_is_told_and_so_is_what_it_did_not_get(runs: Runs) -> None:
+    later = "import sys; print('here', flush=True); sys.stdin.readline(); from app import ask; ask()"
+    process = runs.start("python", "-c", later, options=("--budget", "100"), OTEL_EXPORTER_OTLP_TIMEOUT="1")
+    assert process.stdout
+    assert process.stdout.readline() == "here\n"
+    places = until(lambda: _places(runs), "no collector", 60)
+    collector = psutil.Process(places["pid"])
+    workers = collector.children()
+    collector.kill()
+    psutil.wait_procs([collector, *workers], timeout=60)
+    _, err = process.communicate("x\n", timeout=120)
+    assert process.returncode == 0
+    assert "the collector ended before the command, and calls of after that are not here" in err
+    assert re.search(rf"\d+ spans? could not be delivered to {places['http']}", err)
+
+
+@POSIX
+def test_a_command_that_is_killed_without_a_word_is_told(runs: Runs) -> None:
+    ended = runs.run("python", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert ended.code == 137
+    assert "SIGKILL ended it without a word: of its last second, calls may be missing" in ended.err
+
+
+def test_what_the_collector_refuses_of_any_program_is_told(runs: Runs) -> None:
+    script = """
+        import os, urllib.error, urllib.request
+        headers = {"content-type": "application/x-protobuf"}
+        for _ in range(2):
+            try:
+                urllib.request.urlopen(urllib.request.Request(
+                    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] + "/v1/traces", b"nonsense", headers))
+            except urllib.error.HTTPError as error:
+                print(error.code)
+    """
+    ended = runs.run("python", "-I", "-c", textwrap.dedent(script))
+    assert ended.out == "400\n400\n"
+    assert "missing   the collector refused 2 requests while it ran: 2 malformed" in ended.err
+
+
+def test_a_run_of_which_nothing_got_lost_does_not_say_otherwise(runs: Runs) -> None:
+    with collecting(runs.data, lands=True) as collector:
+        with suppress(urllib.error.HTTPError):  # of before
+            urllib.request.urlopen(f"{collector.http}/v1/traces", b"nonsense")
+        assert "missing" not in runs.run("python", "app.py", "1", "0", said="x\n").err
+
+
 def test_a_budget_warns_and_with_stop_ends_the_command(runs: Runs) -> None:
     (runs.folder / "spender.py").write_text("from app import ask\nwhile True:\n    ask()\n")
     ended = runs.run("python", "spender.py", options=("--budget", "0.001", "--stop"))
@@ -310,18 +386,20 @@ def test_quiet_prints_nothing_of_ours(runs: Runs) -> None:
     assert "taximeter:" not in runs.run("python", "app.py", "1", "0", said="x\n", options=("--quiet",)).err
 
 
-def _free_port() -> int:
-    import socket
+def _places(runs: Runs) -> dict[str, Any] | None:
+    with suppress(OSError, ValueError):
+        found: dict[str, Any] = json.loads((runs.data / "run/places").read_bytes())
+        return found
+    return None
 
+
+def _free_port() -> int:
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
         return int(chosen.getsockname()[1])
 
 
 def _fetched(port: int) -> bytes | None:
-    import urllib.error
-    import urllib.request
-
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
             return bytes(answer.read())

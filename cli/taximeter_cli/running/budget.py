@@ -17,10 +17,20 @@ _WARN_AT = Decimal("0.8")
 class Budget:
     """Watches the cost; warns once at four fifths, and once when it is spent."""
 
-    def __init__(self, limit: Decimal | None, cost: Callable[[], Decimal], say: Callable[[str], None]) -> None:
-        """`cost` is what the run has cost so far; without a limit nothing is watched."""
+    def __init__(
+        self,
+        limit: Decimal | None,
+        cost: Callable[[], Decimal],
+        say: Callable[[str], None],
+        is_counted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`cost` is what the run has cost so far; without a limit nothing is watched.
+
+        `is_counted` is whether what it will cost will be in that, too.
+        """
         self._limit = limit
         self._cost = cost
+        self._is_counted = is_counted
         self._say = say
         self._over = threading.Event()
         self._warned = False
@@ -49,6 +59,9 @@ class Budget:
         while not self._over.wait(_LOOK_EVERY_S):
             try:
                 self._look()
+                if not self._is_counted():
+                    self._say("the budget is not watched any more: the collector has ended")
+                    return
             except Exception as error:  # a lake on a disk that fails, say: nobody must believe that we still watch
                 self._say(f"the budget is not watched any more: {error}")
                 return

@@ -24,12 +24,14 @@ from taximeter_collector.supervise.supervisor import PLACES
 
 from taximeter_cli.options import Mistake
 
-__all__ = ["OF_RUNS", "Place", "alone", "is_leased", "leased"]
+__all__ = ["LOG", "OF_RUNS", "Place", "alone", "is_leased", "leased", "stands"]
 
 _PATIENCE_S = 30.0
 _LOOK_EVERY_S = 0.05
 OF_RUNS = "of-runs"
 """In the run folder: this collector is one of ours."""
+LOG = "collector.log"
+"""In the run folder: what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def _started(run_folder: Path, command: list[str]) -> Place:
     """One of ours."""
     (run_folder / OF_RUNS).touch()
     (run_folder / PLACES).unlink(missing_ok=True)  # of one that was killed
-    log = run_folder / "collector.log"
+    log = run_folder / LOG
     with log.open("wb") as said:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=sys.platform != "win32"
@@ -108,10 +110,15 @@ def _told(run_folder: Path) -> Place | None:
         return None
 
 
+def stands(run_folder: Path, place: Place) -> bool:
+    """Whether it is still the collector that we know that works there."""
+    known = _told(run_folder)
+    return known is not None and known.pid == place.pid and _is_locked(run_folder / "lock")
+
+
 def _stop(run_folder: Path, place: Place) -> None:
     """End it, if it is still the one that we know, and wait until it has landed what it has."""
-    known = _told(run_folder)
-    if known and known.pid == place.pid and _is_locked(run_folder / "lock"):
+    if stands(run_folder, place):
         with suppress(ProcessLookupError):
             os.kill(place.pid, signal.SIGTERM)
     deadline = time.monotonic() + _PATIENCE_S

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -34,8 +34,8 @@ class Receipt:
         except NoLake:
             return Decimal(0)
 
-    def show(self, notes: Path, *, landed: bool) -> None:
-        """Print it to stderr."""
+    def show(self, notes: Path, *, landed: bool, lost: Sequence[str] = (), elsewhere: Sequence[str] = ()) -> None:
+        """Print it to stderr, with what is known to be missing in it, and where telemetry went besides."""
         from taximeter_queries import NoLake
 
         try:
@@ -43,9 +43,12 @@ class Receipt:
         except NoLake:
             lines = []
         if not lines:
-            lines = list(self._not_counted()) or ["no call was seen", *_why(notes)]
+            lines = list(self._not_counted()) or ["no call was seen", *_why(notes, lost, elsewhere)]
+        lines += [f"missing   {sentence}" for sentence in map(_printable, lost)]
         if not landed:
-            lines.append("not all of it has landed yet; `taximeter lake stats` shows how far it is")
+            lines.append(
+                "not all of it has landed yet; a collector goes on with that, and `taximeter lake stats` tells"
+            )
         print("taximeter:", *lines, sep="\n  ", file=sys.stderr, flush=True)
 
     def _lines(self) -> Iterator[str]:
@@ -134,11 +137,13 @@ def _sum(cost: Answer) -> Iterator[str]:
         yield f"unpriced  {covered.calls - covered.priced_calls} of them: {models}"
 
 
-def _why(notes: Path) -> Iterator[str]:
+def _why(notes: Path, lost: Sequence[str], elsewhere: Sequence[str]) -> Iterator[str]:
     """What may be the reason for that."""
     file = notes / "not-metered"
+    yield from (f"its telemetry went to {_printable(where)}, which it sets itself" for where in elsewhere)
     if not file.exists():
-        yield "it may have made none, or it is no Python and does not speak OpenTelemetry"
+        if not lost and not elsewhere:
+            yield "it may have made none, or it is no Python and does not speak OpenTelemetry"
         return
     for python in dict.fromkeys(file.read_text("utf-8").splitlines()):
         yield f"{python} has no Taximeter; there: pip install taximeter"

@@ -7,7 +7,7 @@ import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -50,7 +50,8 @@ def run(
     from taximeter_cli.running.budget import Budget
     from taximeter_cli.running.command import Command
     from taximeter_cli.running.environment import environment_of_command, replaced
-    from taximeter_cli.running.lease import leased
+    from taximeter_cli.running.lease import leased, stands
+    from taximeter_cli.running.losses import Losses, elsewhere
     from taximeter_cli.running.receipt import Receipt
 
     limit = _usd(budget, stop=stop)
@@ -63,15 +64,20 @@ def run(
         leased(chosen.run_folder, list(_collect(chosen, config, sets))) as place,
     ):
         environment = environment_of_command(os.environ, place.http, run_id, Path(notes))
-        receipt = Receipt(chosen.lake.dir, run_id, began)
-        with Command(command, environment) as running, Budget(limit, receipt.cost, _say) as watched:
+        receipt, losses = Receipt(chosen.lake.dir, run_id, began), Losses.from_now_on(chosen, place)
+
+        def stands_still() -> bool:
+            return stands(chosen.run_folder, place)
+
+        with Command(command, environment) as running, Budget(limit, receipt.cost, _say, stands_still) as watched:
             if stop:
                 watched.when_spent = running.stop
             code = running.wait()
-        landed = _wait_until_landed(chosen)
+        landed = _wait_until_landed(chosen, stands_still)
         spent = watched.is_spent()
         if not quiet:
-            receipt.show(Path(notes), landed=landed)
+            lost = list(losses.told(Path(notes), code))
+            receipt.show(Path(notes), landed=landed, lost=lost, elsewhere=elsewhere(Path(notes), place.http))
     raise typer.Exit(OVER_BUDGET if spent and stop else code)
 
 
@@ -86,7 +92,7 @@ def _collect(chosen: Config, config: Path | None, sets: list[str] | None) -> Ite
         yield from ("--set", one)
 
 
-def _wait_until_landed(chosen: Config) -> bool:
+def _wait_until_landed(chosen: Config, lands: Callable[[], bool]) -> bool:
     """Whether all that was acknowledged until now is in the lake."""
     from taximeter_collector.journal.segments import Folder
     from taximeter_collector.land.process import READER
@@ -95,7 +101,7 @@ def _wait_until_landed(chosen: Config) -> bool:
     head = journal.head()
     deadline = time.monotonic() + _LANDS_WITHIN_S
     while head and ((cursor := journal.cursor(READER)) is None or cursor.next < head.next):
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or not lands():
             return False
         time.sleep(_LOOK_EVERY_S)
     return True

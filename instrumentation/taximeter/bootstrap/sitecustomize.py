@@ -23,9 +23,12 @@ def _switch_on() -> None:
     try:
         from opentelemetry.instrumentation.auto_instrumentation import initialize
         from taximeter_cli import precedence  # noqa: F401 - its import says whose defaults hold
+        from taximeter_cli.running.undelivered import note_what_is_lost
     except ImportError:
         _leave_note()
         return
+    if os.environ.get(_NOTES):
+        note_what_is_lost(os.environ[_NOTES])
     paths = os.environ.get("PYTHONPATH", "")
     # What is started while libraries are being looked for is not metered, and so cannot start us again without end.
     os.environ["PYTHONPATH"] = os.pathsep.join(_without_here(paths.split(os.pathsep)))
