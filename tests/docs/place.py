@@ -19,9 +19,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from taximeter_cli.loopback import Loopback
 
+from tests.collector.receiving import Certificates
 from tests.docs.pages import ROOT
 from tests.e2e.collector import Collector, clean_environment
 
@@ -63,11 +65,13 @@ class Place:
         self.app = self.home / "app"
         self.data = self.home / ".local/share/taximeter"
         self.app.mkdir(parents=True)
-        for name in ("etc/taximeter", "etc/systemd/system", "var/lib/taximeter", "usr/lib", "opt"):
+        for name in ("etc/taximeter", "etc/systemd/system", "var/lib", "usr/lib", "opt"):
             (self.root / name).mkdir(parents=True)
         if data:
             shutil.copytree(data, self.data)
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.root / "var/lib/taximeter").symlink_to(self.data)
+        self._secrets(self.root / "etc/taximeter")
         for name in ("deploy", "docs", "bench", "tests"):
             (self.app / name).symlink_to(ROOT / name)
         (self.app / "app.py").write_text(_SAMPLE)
@@ -84,6 +88,15 @@ class Place:
         others = {found.name for found in entry_points(group="opentelemetry_instrumentor")} - _OURS
         kept |= {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": ",".join(sorted(others))}
         return kept
+
+    def _secrets(self, folder: Path) -> None:
+        """The files that settings on pages name."""
+        (folder / "tokens").write_text("shop TOKEN\n")
+        (folder / "tempo.key").write_text("KEY\n")
+        certificates = Certificates(folder)
+        certificates.make_authority()
+        certificates.make("tls")
+        (folder / "tls.pem").rename(folder / "tls.crt")
 
     def _at(self, port: str) -> str:
         return f"127.0.0.1:{self.ports[port]}"
@@ -147,7 +160,7 @@ class Place:
         """The one that stands at this place's ports; started with these arguments if there is none."""
         if self._standing is None:
             own = ("--set", "land.commit_interval=200ms", "--set", f"receive.status={self._at('4319')}")
-            addresses = {"grpc": self._at("4317"), "http": self._at("4318")}
+            addresses: dict[str, Any] = {"grpc": self._at("4317"), "http": self._at("4318")}
             self._standing = Collector(self.data, *own, *arguments, lands=True, **addresses)
             self._standing.listening()
         return self._standing

@@ -127,9 +127,16 @@ def _two_destinations(place: Place) -> None:
     _send(collector, [("traces", _calls(first, 50)) for first in range(1, 1001, 50)])
 
 
+def _with_tokens(place: Place) -> None:
+    """docs/deploy.md tells senders what to set where a token is asked for."""
+    place.without_collector()
+    place.collector("--token-file", str(place.root / "etc/taximeter/tokens"))
+
+
 # By page and how a command begins: what has happened before it is typed.
 BEFORE: dict[tuple[str, str], Callable[[Place], None]] = {
     ("docs/doctor.md", "taximeter doctor"): _for_the_doctor,
+    ("docs/deploy.md", "set -a"): _with_tokens,
     ("docs/privacy.md", "curl"): _with_rules,
     ("docs/forwarding.md", "taximeter forward ls"): _two_destinations,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,13 +19,35 @@ from taximeter_cli.loopback import Loopback
 from tests.docs import prepared
 from tests.docs.comparison import difference
 from tests.docs.elsewhere import INSTEAD, OF_THE_MOMENT, ONCE, UNTIL_CTRL_C, WITH_COLLECTOR, is_here, reason
-from tests.docs.pages import GENERATED, PAGES, ROOT, Command, blocks, commands
+from tests.docs.pages import GENERATED, PAGES, ROOT, Block, Command, blocks, commands
 from tests.docs.place import Place, Said
 
-WITH_CONSOLE = [page for page in PAGES if any(block.language in ("console", "sh") for block in blocks(page))]
+CONSOLES = ("console", "sh")
+# The variables of a page let an exporter send to a collector that asks for them.
+_SENDS = "from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Exporter"
+_EXPORT = f"python -c '{_SENDS}; assert Exporter().export([]).name == \"SUCCESS\"'"
+# What files that a page shows are read by, by language; a page's own before those of all.
+FILES = {
+    ("docs/pricing.md", "toml"): "mv shown.toml prices.toml && taximeter prices check prices.toml",
+    ("", "toml"): "taximeter config check --config shown.toml",
+    ("", "sql"): "test $(taximeter sql --file shown.sql --format csv | wc -l) -gt 2",  # names, and rows
+    ("", "dotenv"): f"set -a; . ./shown.dotenv; OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318; {_EXPORT}",
+}
 # Pages whose reader has no data yet.
 EMPTY = ("docs/doctor.md", "docs/forwarding.md", "docs/privacy.md")
 _PATIENCE_S = 20
+
+
+def reader_of(block: Block) -> str | None:
+    """What a file that a page shows is given to."""
+    return FILES.get((block.page, block.language)) or FILES.get(("", block.language))
+
+
+def is_run(block: Block) -> bool:
+    """Whether what it says is done here."""
+    if block.language in CONSOLES:
+        return block.language == "sh" or block.page not in GENERATED
+    return reader_of(block) is not None
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +80,21 @@ class Reader:
     def read(self) -> Iterator[str]:
         """What is not as the page says, with where it stands."""
         for block in blocks(self.page):
-            if block.language == "toml":
-                (self.place.app / _file_of(self.page)).write_text(self.place.typed(block.text))
-            if block.language == "sh" or (block.language == "console" and self.page not in GENERATED):
-                for command in commands(block):
-                    if trouble := self._trouble(command):
-                        yield f"{command.place}: {command.text}\n{trouble}\n"
+            for command in self._commands(block):
+                if trouble := self._trouble(command):
+                    yield f"{command.place}: {command.text}\n{trouble}\n"
+
+    def _commands(self, block: Block) -> list[Command]:
+        """What is typed; what is shown as a file is written, and given to who reads such files."""
+        if not is_run(block):
+            return []
+        if block.language in CONSOLES:
+            return list(takewhile(lambda command: is_here(command.text), commands(block)))
+        (self.place.app / f"shown.{block.language}").write_text(self.place.typed(block.text))
+        return [Command(block.page, block.line, reader_of(block) or "", "")]
 
     def _trouble(self, command: Command) -> str:
-        if reason(command.text) or not is_here(command.text):
+        if reason(command.text):
             return ""
         self._prepare(command)
         deadline = time.monotonic() + (_PATIENCE_S if _beginning(command, WITH_COLLECTOR) else 0)
@@ -108,15 +137,11 @@ class Reader:
         return self._said_before[text]
 
 
-def _file_of(page: str) -> str:
-    return "prices.toml" if page == "docs/pricing.md" else "shown.toml"
-
-
 def _beginning(command: Command, beginnings: Iterable[str]) -> str | None:
     return next((beginning for beginning in beginnings if command.text.startswith(beginning)), None)
 
 
-@pytest.mark.parametrize("page", WITH_CONSOLE)
+@pytest.mark.parametrize("page", [page for page in PAGES if any(map(is_run, blocks(page)))])
 def test_a_page_does_what_it_says(page: str, tmp_path: Path, provider: Loopback, landed: Path) -> None:
     """All that is typed on it ends with exit code 0, and says what is shown."""
     place = Place(tmp_path, provider, None if page in EMPTY else landed)
