@@ -59,7 +59,7 @@ def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=cwd, env=clean_environment(cwd), capture_output=True, text=True, timeout=30, check=False
+        command, cwd=cwd, env=clean_environment(cwd), capture_output=True, text=True, timeout=120, check=False
     )
 
 

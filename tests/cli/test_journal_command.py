@@ -24,7 +24,7 @@ def journal(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -58,7 +58,7 @@ def test_cat_prints_records_as_lines_as_json_and_raw(tmp_path: Path, written: li
         env=clean_environment(tmp_path),
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=120,
     )
     assert raw.stdout == written[2]
 
@@ -102,7 +102,7 @@ def test_tail_goes_on_where_the_last_one_of_its_name_ended(tmp_path: Path, writt
             seen.append(process.stdout.readline().split()[2])
         until(lambda: (cursor := Folder(folder).cursor("me")) is not None and cursor.next == last[0] + 1)
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         process.stdout.close()
         return seen
 

@@ -68,9 +68,9 @@ class Sender:
         self.journal.close()
 
 
-def until(condition: Callable[..., object], *arguments: object) -> None:
+def until(condition: Callable[..., object], *arguments: object, patience_s: float = 60) -> None:
     """Waits for what another thread or process will do."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + patience_s
     while not condition(*arguments):
         assert time.monotonic() < deadline, "it never came to be"
         time.sleep(0.005)

@@ -259,6 +259,7 @@ def test_one_at_a_time_tidies_a_lake(folder: Path) -> None:
 
 
 def test_the_keeper_works_in_the_background_and_tells_what_it_did(tmp_path: Path) -> None:
+    """It leaves the processors to whoever wants them, so on a busy machine it may be long until it is through."""
     settings = Config(data=tmp_path, lake=LakeConfig(dir=tmp_path / "lake", upkeep_interval_s=1.0))
     settings.run_folder.mkdir()
     land_each(settings.lake.dir, range(8))
@@ -269,11 +270,11 @@ def test_the_keeper_works_in_the_background_and_tells_what_it_did(tmp_path: Path
     async def until_merged() -> None:
         control = Control(io.BytesIO(), {})
         keeping = asyncio.create_task(run(settings, control))
-        await asyncio.to_thread(until, is_done)
+        await asyncio.to_thread(until, is_done, patience_s=240)
         control.stopped.set()
         await keeping
 
-    asyncio.run(asyncio.wait_for(until_merged(), 60))
+    asyncio.run(until_merged())
     samples = {(name, labels): value for name, labels, value in published(settings.run_folder)}
     assert samples["taximeter.lake.files", ("calls",)] == 1
     assert samples["taximeter.lake.rows", ("calls",)] == 8
