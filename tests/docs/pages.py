@@ -19,7 +19,8 @@ GENERATED = {
     "docs/agents.md": "tests/e2e/test_connect.py",
 }
 _PROMPT = re.compile(r"[$#] ")
-_INLINE = re.compile(r"(?<!`)`((?:make|python) [^`\n]+)`(?!`)")
+_FENCED = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
+_INLINE = re.compile(r"`((?:make|python|taximeter) [^`]+)`")
 
 
 @dataclass(frozen=True)
@@ -93,5 +94,5 @@ def _behind_prompts(block: Block) -> Iterator[Command]:
 
 
 def mentioned(page: str) -> list[str]:
-    """Commands of `make` and `python` within sentences."""
-    return [" ".join(found.split()) for found in _INLINE.findall(text_of(page))]
+    """Commands of ours, of `make` and of `python` within sentences."""
+    return [" ".join(found.split()) for found in _INLINE.findall(_FENCED.sub("", text_of(page)))]

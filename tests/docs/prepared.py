@@ -27,10 +27,8 @@ NOWHERE = "http://127.0.0.1:1"
 def told(collector: Collector) -> None:
     """Calls of a checkout by two models, one trace that pages name, and sessions of coding agents; all of now."""
     models = ("gpt-5", "gpt-5-mini", "acme-13b")
-    facts = [
-        CALL | {"gen_ai.response.model": models[number % 3], "gen_ai.response.id": str(number)} for number in range(30)
-    ]
-    calls = [span(number + 1, trace_id=SHOWN_TRACE + number // 10, **one) for number, one in enumerate(facts)]
+    facts = [_call(models[number % 3], str(number)) for number in range(30)]
+    calls = [span(number + 1, trace_id=SHOWN_TRACE + number // 10, **facts[number]) for number in range(30)]
     requests = [("traces", trace(*calls, resource={"service.name": "checkout"}))]
     for entry in SHOWN:
         requests += list(recorded(entry, now=True))
