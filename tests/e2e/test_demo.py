@@ -41,8 +41,9 @@ def test_it_ends_well_and_says_what_it_should(done: subprocess.CompletedProcess[
     assert "94.4 % of 18 calls priced; 1 unpriced: model acme-13b" in done.stdout
     assert "POST /find (search)" in done.stdout, "the trace does not go through both services"
     assert "Dinner at seven by the harbour" in done.stdout
-    assert "rate_l" in done.stdout
-    assert "14 calls, $0.0379\n" in done.stderr, "there is no receipt"  # the session was before
+    assert re.search(r"^claude-haiku-4-5 +1 +1 +100 %", done.stdout, re.MULTILINE), "a name is cut, or an error missing"
+    assert "14 calls, $0.0379\n" in done.stderr, "there is no receipt"
+    assert "also has the coding agent's session of before: 4 calls more" in done.stdout, "18 is not 14"
 
 
 def test_it_can_be_read(done: subprocess.CompletedProcess[str]) -> None:

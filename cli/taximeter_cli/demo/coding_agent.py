@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["MODEL", "SESSION", "main"]
+__all__ = ["CALLS", "MODEL", "SESSION", "main"]
 
 MODEL = "claude-opus-4-8"
 SESSION = "5e551011-0de0-4000-8000-0000c0de0001"
@@ -27,6 +27,7 @@ _CALLS = (
     (61, 8, 1_480, 20_550, 3_900, 17_200),
     (128, 11, 305, 24_450, 1_700, 5_600),
 )
+CALLS = len(_CALLS)
 _TOOLS = ((7, "Read", 12), (26, "Edit", 31), (84, "Bash", 21_400), (90, "Edit", 28), (140, "Bash", 640))
 _USD_PER_MILLION = (5.0, 25.0, 0.5, 6.25)
 
@@ -43,7 +44,7 @@ def main() -> None:
         request = urllib.request.Request(f"{endpoint}/v1/{path}", body, {"content-type": "application/json"})
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30):
             pass
-    print(f"dilan:     (Claude Code has told of a session of before: {len(_CALLS)} calls)")
+    print(f"dilan:     (Claude Code has told of a session of before: {CALLS} calls)")
 
 
 def _resource() -> dict[str, Any]:

@@ -57,6 +57,7 @@ def _shown(folder: Path, kept: Path | None) -> int:
     code = _command("run", sys.executable, *program, shown=f"run python {shlex.join(program)}")
     if not (lake / "calls").exists():
         return code or 1
+    print("", *_between(), sep="\n")
     for arguments in reports(dearest_trace(lake), without()):
         if code < _INTERRUPTED:
             code = max(code, _command(*arguments))
@@ -82,6 +83,14 @@ def _about(kept: Path | None, skipped: list[str]) -> Iterator[str]:
         names = " ".join(skipped)
         yield f"Not installed, and skipped: what calls {', '.join(skipped)}. To have all of it: pip install {names}"
     yield f"The lake is in {kept}." if kept else "The lake is a temporary one; `taximeter demo --data FOLDER` keeps it."
+
+
+def _between() -> Iterator[str]:
+    """Why the figures of the receipt are not those of the reports."""
+    from taximeter_cli.demo.coding_agent import CALLS
+
+    session = f"the coding agent's session of before: {CALLS} calls more"
+    yield f"The receipt is of that run alone. The lake also has {session}."
 
 
 def _where(kept: Path | None) -> Iterator[str]:

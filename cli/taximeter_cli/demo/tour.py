@@ -16,7 +16,7 @@ def reports(trace: str | None, without: list[str]) -> Iterator[tuple[str, ...]]:
     """The commands, as one would type them."""
     yield ("cost",)
     yield ("latency", "--by", "service,stream")
-    yield ("errors", "--limit", "3")
+    yield ("errors", "--by", "model")
     if trace:
         yield ("trace", trace[:_TYPED])
     if len(without) < 2:
