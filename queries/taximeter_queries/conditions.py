@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from taximeter_queries.clause import clause
 from taximeter_queries.dimensions import ALIASES, DIMENSIONS, PREFIXES, TIMES, TOTAL, Dimension
 from taximeter_queries.text import literal
 
-__all__ = ["Condition", "compared", "condition"]
+__all__ = ["Condition", "compared", "condition", "equality"]
 
 # An apostrophe is part of a value where it can be no quote of SQL: alone, and between letters.
-_SHORT = re.compile(r"\s*([A-Za-z_][\w./\-]*)\s*(!?=)\s*([^'\"()<>=]*?(?:\w'\w[^'\"()<>=]*?)?)\s*")
+_SHORT = re.compile(r"\s*([A-Za-z_][\w./\-]*)\s*(!?=|==)\s*([^'\"()<>=]*?(?:\w'\w[^'\"()<>=]*?)?)\s*")
 # `model=request_model` compares the two; `status=error` does not, though `error` is short for a column.
 _COLUMNS = set(DIMENSIONS) - {*ALIASES, *TIMES, TOTAL}
 _WORDS_OF_SQL = re.compile(r"\b(and|or|not|is|in|like|between|case)\b", re.IGNORECASE)
@@ -29,7 +30,7 @@ class Condition:
 
 def condition(where: str | Sequence[str] | None, dimension: Callable[[str], Dimension]) -> Condition | None:
     """A condition as people say it: SQL, or `NAME=VALUE` and `NAME!=VALUE` with any dimension and without quotes.
-    Of several all have to hold.
+    Of several all have to hold. BadFilter if something is not one condition.
 
     >>> from zoneinfo import ZoneInfo
     >>> from taximeter_queries.dimensions import dimension
@@ -46,6 +47,8 @@ def condition(where: str | Sequence[str] | None, dimension: Callable[[str], Dime
     "user_id" = 'o''brien'
     >>> said("cost_usd > 0.01 AND stream")
     cost_usd > 0.01 AND stream
+    >>> said("tag.team = 'search' AND stream")
+    tags['team'] = 'search' AND stream
     >>> said("service=api", "stream")
     ("service_name" = 'api') AND (stream)
     """
@@ -56,12 +59,23 @@ def condition(where: str | Sequence[str] | None, dimension: Callable[[str], Dime
     return Condition(" AND ".join(f"({one.sql})" for one in read), any(one.reported for one in read))
 
 
-def _read(text: str, dimension: Callable[[str], Dimension]) -> Condition:
+def equality(text: str) -> tuple[str, str, str] | None:
+    """Name, `=` or `!=`, and value, if it is as short as that; None if it is SQL.
+
+    >>> equality("tag.team != search"), equality("cost_usd > 0.01")
+    (('tag.team', '!=', 'search'), None)
+    """
     found = _SHORT.fullmatch(text)
     if not found or not _is_dimension(found[1]) or found[3] in _COLUMNS or _WORDS_OF_SQL.search(found[3]):
-        return Condition(text)
-    name, sign, value = found.groups()
-    return compared(dimension(name), sign, value)
+        return None
+    return found[1], found[2].replace("==", "="), found[3]
+
+
+def _read(text: str, dimension: Callable[[str], Dimension]) -> Condition:
+    if said := equality(text):
+        name, sign, value = said
+        return compared(dimension(name), sign, value)
+    return Condition(*clause(text, dimension))
 
 
 def compared(asked: Dimension, sign: str, value: str) -> Condition:

@@ -14,7 +14,7 @@ QueryError
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 __all__ = [
     "BadFilter",
@@ -26,7 +26,38 @@ __all__ = [
     "QueryError",
     "TooMuch",
     "UnknownName",
+    "did_you_mean",
+    "meant",
 ]
+
+_MOST_MEANT = 3
+_LEAST_PART = 3
+"""How much of a name has to be said so that it can stand for the whole."""
+
+
+def meant(name: str, known: Iterable[str]) -> list[str]:
+    """Which of the known names somebody probably meant, the likeliest first: those that are written almost alike, in
+    whatever case, and those that he has said a part of.
+
+    >>> meant("gtp-5", ["gpt-5", "claude-opus-4-8"]), meant("OPUS", ["gpt-5", "claude-opus-4-8"])
+    (['gpt-5'], ['claude-opus-4-8'])
+    """
+    folded: dict[str, str] = {}
+    for one in known:
+        folded.setdefault(one.casefold(), one)
+    said = name.casefold()
+    alike = difflib.get_close_matches(said, folded, n=_MOST_MEANT, cutoff=0.6)
+    parts = [one for one in folded if said in one and len(said) >= _LEAST_PART]
+    return [folded[one] for one in dict.fromkeys([*alike, *parts])][:_MOST_MEANT]
+
+
+def did_you_mean(names: Sequence[str]) -> str:
+    """The question, for those that were probably meant.
+
+    >>> did_you_mean(["gpt-5", "gpt-5-mini"])
+    'did you mean gpt-5 or gpt-5-mini?'
+    """
+    return f"did you mean {' or '.join(names)}?"
 
 
 class QueryError(Exception):
@@ -47,9 +78,9 @@ class UnknownName(QueryError):
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         """`kind` is what was expected, as in "dimension"; `hint` is what else could be done."""
         known = list(known)
-        self.suggestions = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        meant = f"did you mean {' or '.join(self.suggestions)}?" if self.suggestions else f"known: {', '.join(known)}"
-        super().__init__(f"unknown {kind} {name!r}: {meant}{hint and ' ' + hint}")
+        self.suggestions = meant(name, known)
+        told = did_you_mean(self.suggestions) if self.suggestions else f"known: {', '.join(known)}" if known else ""
+        super().__init__(f"unknown {kind} {name!r}: {' '.join(filter(None, (told, hint)))}")
 
 
 class BadFilter(QueryError):
