@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -66,15 +67,19 @@ def dimensions() -> dict[str, str]:
     return known | {name: sentence for name, sentence in _SENTENCES.items() if "." in name}
 
 
-def described(name: str | None = None) -> Answer:
-    """All tables; or the columns of one; or the dimensions. UnknownName if there is no such table."""
+def described(name: str | None = None, tags: Mapping[str, int] | None = None) -> Answer:
+    """All tables; or the columns of one; or the dimensions, with a lake's own tags and how many calls have each.
+
+    UnknownName if there is no such table.
+    """
     if name is None:
         return _answer(
             {"table": "The table.", "columns": "How many columns it has.", "sentence": "What its rows are."},
             [(table.name, len(table.columns), table.sentence) for table in tables().values()],
         )
     if name == DIMENSIONS_TABLE:
-        return _answer({"dimension": "Its name, for `by`.", "sentence": "What it is."}, list(dimensions().items()))
+        known: list[tuple[object, ...]] = [*dimensions().items(), *(_of_tag(*one) for one in (tags or {}).items())]
+        return _answer({"dimension": "Its name, for `by`.", "sentence": "What it is."}, known)
     if name not in tables():
         raise UnknownName("table", name, [*tables(), DIMENSIONS_TABLE])
     return _answer(
@@ -86,6 +91,10 @@ def described(name: str | None = None) -> Answer:
         },
         list(tables()[name].columns),
     )
+
+
+def _of_tag(name: str, calls: int) -> tuple[str, str]:
+    return f"tag.{name}", f"A tag of {calls:,} call{'s'[: calls != 1]} in this lake."
 
 
 def _of_alias(name: str) -> str | None:

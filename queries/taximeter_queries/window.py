@@ -20,6 +20,8 @@ _TIMES = (
     "a date such as 2026-11-20, a month such as 2026-11, a time such as 2026-11-20T12:30, or 7d, 12h, today, yesterday"
 )
 _UTC = ZoneInfo("UTC")
+# One zone, by the names that machines have for it: they say one thing, and are shown as one.
+_NAMES_OF_UTC = ("Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -93,21 +95,23 @@ class Window:
 def timezone(name: str) -> ZoneInfo:
     """A time zone by its IANA name. BadWindow if there is none."""
     try:
-        return ZoneInfo(name)
+        return _zone_of(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise BadWindow(f"unknown time zone {name!r}: expected a name such as Europe/Zurich or UTC") from error
 
 
 def local_timezone() -> ZoneInfo:
     """This machine's, as far as it has one with a name; UTC otherwise."""
-    name = os.environ.get("TZ", "").removeprefix(":")
-    if not name:
-        target = str(Path("/etc/localtime").resolve())
-        name = target.partition("zoneinfo/")[2]
+    name = os.environ.get("TZ", "").removeprefix(":") or str(Path("/etc/localtime").resolve())
+    name = name.rpartition("zoneinfo/")[2] if name.startswith("/") else name
     try:
-        return ZoneInfo(name) if name else _UTC
+        return _zone_of(name) if name else _UTC
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return _UTC
+
+
+def _zone_of(name: str) -> ZoneInfo:
+    return _UTC if name in _NAMES_OF_UTC else ZoneInfo(name)
 
 
 def _zone(name: str | None) -> ZoneInfo:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from taximeter_cli.options import Mistake, settings
 from taximeter_cli.reporting.guard import checked
@@ -16,9 +15,11 @@ if TYPE_CHECKING:
     from taximeter_queries import Answer, Lake, Limits, Window
     from taximeter_queries.engine import Progress
 
-__all__ = ["answer_of", "limits_of", "most_rows", "open_lake", "sql_of", "told", "why_nothing", "window_of"]
+__all__ = ["answer_of", "limits_of", "most_rows", "open_lake", "sql_of", "told", "window_of"]
 
 ROWS_OF_TABLES = 50
+_TOTAL = "total"
+"""The dimension of which there is one row: another for all together would say the same."""
 NO_ANSWER = 1
 """The exit code where there is nothing to answer from, or it took too much."""
 
@@ -79,16 +80,11 @@ def answer_of(name: str, asked: Asked, progress: Progress | None, coverage: bool
         return ask(
             open_lake(asked),
             name,
-            by=_names(asked.by),
-            window=window_of(asked),
-            where=asked.where,
-            sort=_names(asked.sort),
-            limit=most_rows(asked),
-            totals=asked.is_for_people,
+            totals=asked.is_for_people and _names(asked.by) != [_TOTAL],
             coverage=asked.is_for_people or coverage,
             limits=limits_of(asked),
             progress=progress,
-            **asks,
+            **_of_rows(asked, asks),
         )
 
 
@@ -97,32 +93,19 @@ def sql_of(name: str, asked: Asked, **asks: str) -> str:
     from taximeter_queries.asking import sql_for
 
     with told():
-        return sql_for(
-            open_lake(asked),
-            name,
-            by=_names(asked.by),
-            window=window_of(asked),
-            where=asked.where,
-            sort=_names(asked.sort),
-            limit=most_rows(asked),
-            **asks,
-        )
+        return sql_for(open_lake(asked), name, **_of_rows(asked, asks))
 
 
-def why_nothing(asked: Asked, answer: Answer) -> str:
-    """What somebody who gets no rows should know."""
-    lake = open_lake(asked)
-    calls = lake.files("calls")
-    if calls.first is None or calls.last is None:
-        return (
-            f"nothing has landed in {lake.folder} yet; `taximeter collect` lands what is sent to it, and "
-            "`taximeter journal ls` tells what was received"
-        )
-    last = calls.last - timedelta(days=1)
-    condition = "".join(f", where {harmless(one)}" for one in asked.where or ())
-    return (
-        f"nothing in {answer.window}{condition}; the lake has calls from {calls.first:%Y-%m-%d} to {last:%Y-%m-%d}, UTC"
-    )
+def _of_rows(asked: Asked, asks: Mapping[str, str]) -> dict[str, Any]:
+    """Which rows are asked for, in the words of the library."""
+    return {
+        "by": _names(asked.by),
+        "window": window_of(asked),
+        "where": asked.where,
+        "sort": _names(asked.sort),
+        "limit": most_rows(asked),
+        **asks,
+    }
 
 
 def _names(given: Sequence[str] | None) -> list[str] | None:

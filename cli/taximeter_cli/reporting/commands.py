@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,14 +13,17 @@ import typer
 
 from taximeter_cli.options import Mistake
 from taximeter_cli.reporting import completion
-from taximeter_cli.reporting.asking import answer_of, sql_of, why_nothing
+from taximeter_cli.reporting.asking import answer_of, sql_of
+from taximeter_cli.reporting.eventful import eventful
 from taximeter_cli.reporting.guard import guarded
+from taximeter_cli.reporting.nothing import remarks
 from taximeter_cli.reporting.options import Asked, as_command
 from taximeter_cli.reporting.output import tell, tell_text
 from taximeter_cli.reporting.words import harmless
 
 if TYPE_CHECKING:
     from taximeter_queries import Answer, Report
+    from taximeter_queries.engine import Progress
 
 __all__ = ["CHECK_FAILED"]
 
@@ -52,13 +56,23 @@ def _run(
         tell_text(asked, sql_of(name, asked, **asks).rstrip() + "\n")
         return
 
+    said: list[str] = []
+
+    def ask(progress: Progress | None) -> Answer:
+        answer = answer_of(name, asked, progress, coverage=bool(check), **asks)
+        answer = eventful(answer, most_first=not asked.sort) if asked.is_for_people else answer
+        said[:] = remarks(asked, answer)
+        return replace(answer, notes=(*answer.notes, *said)) if asked.is_for_people else answer
+
     def finish(answer: Answer) -> None:
-        if not answer.rows and asked.watch is None:
-            print(f"taximeter: {why_nothing(asked, answer)}", file=sys.stderr)
+        # Who reads a table here has read it there.
+        if asked.watch is None and (asked.output or not asked.is_for_people):
+            for one in said:
+                print(f"taximeter: {harmless(one)}", file=sys.stderr)
         if check:
             check(answer)
 
-    tell(asked, lambda progress: answer_of(name, asked, progress, coverage=bool(check), **asks), finish)
+    tell(asked, ask, finish)
 
 
 def _described(report: Report) -> dict[str, Any]:
@@ -207,13 +221,20 @@ def _schema(
         ),
     ] = None,
 ) -> None:
-    from taximeter_queries.described import described
+    from taximeter_cli.reporting.asking import limits_of, open_lake, told
 
-    from taximeter_cli.reporting.asking import told
+    def ask(progress: Progress | None) -> Answer:
+        from taximeter_queries.described import DIMENSIONS_TABLE, described
 
-    with told():
-        answer = described(table)
-    tell(asked, lambda progress: answer)
+        with told():
+            lake = open_lake(asked) if asked.lake or asked.data or asked.config else None
+            if lake is None or table != DIMENSIONS_TABLE:
+                return described(table)
+            from taximeter_queries.tags import tags
+
+            return described(table, tags(lake, limits=limits_of(asked), progress=progress))
+
+    tell(asked, ask)
 
 
 _LONG = ("conversation", "trace")
@@ -246,6 +267,7 @@ sql = as_command(
 schema = as_command(
     _schema,
     name="schema",
-    sentence="List the lake's tables, the columns of one, or the dimensions that --by knows.",
-    without=(*_OF_THE_LAKE, "lake", "data", "config"),
+    sentence="List the lake's tables, the columns of one, or the dimensions that --by knows.\n\n"
+    "Every lake has the same tables. If one is named, its own tags are among the dimensions.",
+    without=_OF_THE_LAKE,
 )

@@ -14,7 +14,13 @@ _NO_TIME = ("schema",)
 
 
 def lines(answer: Answer, left_out: int = 0) -> list[str]:
-    """The lines below an answer; `left_out` columns had no room."""
+    """The lines below an answer; `left_out` columns had no room.
+
+    Where there are no rows, they say why, if that is known, and nothing else.
+    """
+    notes = [harmless(note) for note in answer.notes]
+    if notes and not answer.rows:
+        return notes
     said = [] if answer.report in _NO_TIME else [str(answer.window)]
     if answer.cut:
         rows = "row" if len(answer.rows) == 1 else f"{len(answer.rows):,} rows"
@@ -22,8 +28,8 @@ def lines(answer: Answer, left_out: int = 0) -> list[str]:
     if left_out:
         columns = "1 column" if left_out == 1 else f"{left_out} columns"
         said.append(f"{columns} left out; --format csv has all")
-    told = [covered(answer.coverage)] if answer.coverage else []
-    return [*told, *([" · ".join(said)] if said else []), *(harmless(note) for note in answer.notes)]
+    told = [covered(answer.coverage)] if answer.coverage and (answer.coverage.calls or not notes) else []
+    return [*told, *([" · ".join(said)] if said else []), *notes]
 
 
 def covered(coverage: Coverage) -> str:
@@ -34,7 +40,7 @@ def covered(coverage: Coverage) -> str:
     '98.2 % of 788 calls priced; 14 unpriced: model x'
     """
     if coverage.share is None:
-        return "no calls: try a longer time, or see `taximeter journal ls` for what was received"
+        return "no calls"
     calls = "1 call" if coverage.calls == 1 else f"{coverage.calls:,} calls"
     without = coverage.calls - coverage.priced_calls
     if not without:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taximeter_queries.answer import Answer
-from taximeter_queries.errors import NoLake, NotFound
+from taximeter_queries.errors import NoLake, NotFound, did_you_mean, meant
 from taximeter_queries.text import literal
 from taximeter_queries.window import Window
 
+from taximeter_cli.options import Mistake
 from taximeter_cli.reporting.model_sheet import COLUMNS, is_model, render
 
 if TYPE_CHECKING:
     from taximeter_collector.price import Book, Row
-    from taximeter_queries import Lake
+    from taximeter_queries import Lake, Limits
 
     from taximeter_cli.reporting.options import Asked
 
@@ -25,15 +25,17 @@ __all__ = ["facts", "is_model", "render", "tell_model"]
 
 _TIERS = ("standard", "batch", "flex", "priority", "fast")
 _USE = ("calls", "priced_calls", "input_tokens", "output_tokens", "cost_usd", "first_time", "last_time")
+_KEPT = ("calls", "cost_usd")
 _NAMES = ("model", "request_model", "response_model")
 
 
 def tell_model(name: str, asked: Asked) -> None:
     """`models NAME`: show it as the options say."""
     from taximeter_cli.options import settings
-    from taximeter_cli.reporting.asking import open_lake, told, window_of
+    from taximeter_cli.reporting.asking import limits_of, open_lake, told, window_of
     from taximeter_cli.reporting.output import tell
 
+    _refuse(asked)
     with told():
         try:
             lake = open_lake(asked)
@@ -46,22 +48,41 @@ def tell_model(name: str, asked: Asked) -> None:
 
     def ask(progress: Any) -> Answer:
         with told():
-            found = facts(name, lake, data, window, asked.where or ())
+            found = facts(name, lake, data, window, asked.where or (), limits_of(asked))
         row = tuple(found[column.name] for column in COLUMNS)
         return Answer("model", COLUMNS, [row], window, "", grouped_by=1)
 
     tell(asked, ask)
 
 
+def _refuse(asked: Asked) -> None:
+    """What is of lists: a model is one thing, and no row of a query."""
+    of_lists = {
+        "by": asked.by,
+        "sort": asked.sort,
+        "limit": asked.limit,
+        "chart": asked.chart,
+        "sql": asked.sql or None,
+    }
+    given = ", ".join(f"--{name}" for name, value in of_lists.items() if value is not None)
+    if given:
+        raise Mistake(f"taximeter: {given}: not of one model; leave out its name, and say --where model=NAME")
+
+
 def facts(
-    name: str, lake: Lake | None, data: Path | None, window: Window | None = None, where: Sequence[str] = ()
+    name: str,
+    lake: Lake | None,
+    data: Path | None,
+    window: Window | None = None,
+    where: Sequence[str] = (),
+    limits: Limits | None = None,
 ) -> dict[str, Any]:
     """Everything that is known of a model. NotFound, with what was probably meant, if that is nothing."""
     from taximeter_collector.price import Book
 
     book = Book.load(data)
     window = window or Window()
-    used = _used(name, lake, window, where) if lake else None
+    used = _used(name, lake, window, where, limits) if lake else None
     providers = [one["provider"] for one in used["providers"]] if used else []
     rows, reason = _rates(book, name, providers)
     if not rows and not used:
@@ -177,40 +198,51 @@ def _aliases(match: Any) -> Iterator[str]:
         yield f"*{match.contains}*"
 
 
-def _used(name: str, lake: Lake, window: Window, where: Sequence[str]) -> dict[str, Any] | None:
+def _used(name: str, lake: Lake, window: Window, where: Sequence[str], limits: Limits | None) -> dict[str, Any] | None:
     """How much it is called, and by whom; None if it is not."""
     from taximeter_queries.asking import ask
 
-    named = " OR ".join(f"{column} = {literal(name)}" for column in _NAMES)
-    conditions = [named, *where]
-    total = ask(lake, "models", by=["total"], window=window, where=conditions).records()
-    if not total:
+    named = " OR ".join(f"lower({column}) = {literal(name.lower())}" for column in _NAMES)
+    asked = ask(lake, "models", by=["provider", "service"], window=window, where=[named, *where], limits=limits)
+    rows = asked.records()
+    if not rows:
         return None
-    of_providers = ask(lake, "models", by=["provider"], window=window, where=conditions).records()
-    of_services = ask(lake, "models", by=["service"], window=window, where=conditions).records()
-    kept = ("calls", "cost_usd")
-    return {
-        **{column: total[0][column] for column in _USE},
-        "providers": [{"provider": one["provider"], **{name: one[name] for name in kept}} for one in of_providers],
-        "services": [{"service": one["service"], **{name: one[name] for name in kept}} for one in of_services],
-    }
+    by = {of: [{of: value, **_sums(some, _KEPT)} for value, some in _parts(rows, of)] for of in ("provider", "service")}
+    times = {"first_time": min(row["first_time"] for row in rows), "last_time": max(row["last_time"] for row in rows)}
+    return {**_sums(rows, _USE[:-2]), **times, "providers": by["provider"], "services": by["service"]}
+
+
+def _parts(rows: Sequence[dict[str, Any]], name: str) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
+    """Rows by what they have in common, in the order in which that comes."""
+    for value in dict.fromkeys(row[name] for row in rows):
+        yield value, [row for row in rows if row[name] == value]
+
+
+def _sums(rows: Sequence[dict[str, Any]], names: Iterable[str]) -> dict[str, Any]:
+    """Each summed up as SQL does: what is not known adds nothing, and if none is known, neither is the sum."""
+    known = {name: [row[name] for row in rows if row[name] is not None] for name in names}
+    return {name: sum(values[1:], values[0]) if values else None for name, values in known.items()}
 
 
 def _not_found(name: str, book: Book, lake: Lake | None, window: Window, reason: str) -> NotFound:
-    near = difflib.get_close_matches(name, sorted({*_known(book, lake, window)} - {name}), n=3, cutoff=0.6)
-    meant = f"did you mean {' or '.join(near)}?" if near else f"{reason}; `taximeter models` lists those in use"
-    return NotFound(f"no price and no call of a model {name!r}: {meant}")
+    used = meant(name, _in_use(lake, window)) if lake else []
+    near = [*used, *meant(name, sorted({*_in_book(book)} - {name, *used}))][:3]
+    hint = did_you_mean(near) if near else f"{reason}; `taximeter models` lists those in use"
+    return NotFound(f"no price and no call of a model {name!r}: {hint}")
 
 
-def _known(book: Book, lake: Lake | None, window: Window) -> Iterable[str]:
+def _in_book(book: Book) -> Iterable[str]:
     from taximeter_collector.price.genai import GenaiPrices
     from taximeter_collector.price.litellm import LiteLLMSnapshot
-    from taximeter_queries.asking import ask
 
     for source in book.sources:
         if isinstance(source, GenaiPrices):
             yield from (model.id for provider in source.providers for model in provider.models)
         elif isinstance(source, LiteLLMSnapshot):
             yield from (model for models in source.models.values() for model in models)
-    if lake:
-        yield from (row[0] for row in ask(lake, "models", by=["model"], window=window).rows if row[0])
+
+
+def _in_use(lake: Lake, window: Window) -> Iterable[str]:
+    from taximeter_queries.asking import ask
+
+    return [row[0] for row in ask(lake, "models", by=["model"], window=window).rows if row[0]]

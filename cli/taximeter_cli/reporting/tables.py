@@ -78,7 +78,7 @@ class _Rows:
             drawn, left_out = _drawn(self.answer, room, encoding)
             yield from drawn
         below = footer.lines(self.answer, left_out)
-        if not self.answer.rows and not self.answer.coverage:
+        if not self.answer.rows and not self.answer.notes and not self.answer.coverage:
             below = ["nothing to show", *below]
         for one in below:
             for part in folded(plain(one, encoding), room):
