@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
@@ -47,7 +50,55 @@ def _load(later: Later) -> Any:
     found._add_completion = False
     command = get_command(found)
     command.name = later.name
+    _lighten(command)
     return command
+
+
+def _lightened(parameters: list[Any]) -> list[Any]:
+    """Options without what Typer would import for those that nobody has given: a library of validators, and one for
+    each. That takes half as long as a small report."""
+    for parameter in parameters:
+        parameter._runtime_param = _Given()
+    return parameters
+
+
+def _lighten(command: Any) -> None:
+    """The same for all options of a command, and of those below it."""
+    all_of_them = command.get_params
+    command.get_params = lambda ctx: _lightened(all_of_them(ctx))
+    for below in getattr(command, "commands", {}).values():
+        _lighten(below)
+
+
+class _Given:
+    """What is made of an option's value. All but what everybody gives is left to Typer, and so is every mistake."""
+
+    def coerce(self, value: Any, param: Any, ctx: Context) -> Any:
+        """The value of an option or argument, as its type has it."""
+        several = param.multiple or param.nargs != 1
+        if value is None:
+            return () if several else None
+        with suppress(ValueError):
+            return _plainly(value, param.type_descriptor, several)
+        from typer._coercion import build_runtime_param
+
+        return build_runtime_param(param.type_descriptor).coerce(value, param=param, ctx=ctx)
+
+
+def _plainly(value: Any, told: Any, several: bool) -> Any:
+    """Texts, paths, numbers and choices. ValueError if it is anything else."""
+    kind, of = told.annotation, told.parameter_info
+    if kind == list[str] and isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value):
+        return list(value)
+    if several or not isinstance(kind, type):
+        raise ValueError(kind)
+    if (kind in (str, Path) and isinstance(value, str)) or issubclass(kind, Enum):
+        return kind(value)
+    if kind in (int, float):
+        number = kind(value)
+        if of.min is not None and of.min <= number and of.max is None:
+            return number
+    raise ValueError(kind)
 
 
 class _All(Mapping[str, Any]):
@@ -74,6 +125,10 @@ class Commands(TyperGroup):
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.commands = _All(self.later)  # type: ignore[assignment]
+
+    def get_params(self, ctx: Context) -> list[Any]:
+        """Its own options."""
+        return _lightened(super().get_params(ctx))
 
     def list_commands(self, ctx: Context) -> list[str]:
         """Their names, in the order in which they are told."""
