@@ -645,7 +645,8 @@ def test_destinations_are_listed_with_what_is_before_them_and_what_they_got(
         forwarder.settled()
         forwarder.stop()
         (info,) = overview(forwarder.config)
-        assert (info.name, info.endpoint, info.sent_items) == ("backend", f"{backend.url}/v1/traces", 9)
+        everywhere = " ".join(f"{backend.url}/v1/{signal}" for signal in ("traces", "metrics", "logs"))
+        assert (info.name, info.endpoint, info.sent_items) == ("backend", everywhere, 9)
         data = ["--data", str(forwarder.config.data), "--set", f"forward.backend.endpoint={backend.url}"]
         assert main(["forward", "ls", *data]) == 0
         assert "moving house" in capsys.readouterr().out
