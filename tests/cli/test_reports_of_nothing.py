@@ -132,11 +132,19 @@ def test_one_row_for_all_needs_no_total_below_it(shop: Path) -> None:
     assert told.count("$1.40") == 1
 
 
-def test_tags_of_a_lake_that_is_named_are_among_the_dimensions(shop: Path) -> None:
+def test_tags_of_a_lake_are_among_the_dimensions(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "nothing"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     common = ("schema", "dimensions", "--format", "json")
     without, named = run(*common).rows, run(*common, "--lake", str(shop)).rows
     assert named == [*without, {"dimension": "tag.team", "sentence": "A tag of 100 calls in this lake."}]
     assert run(*common, "--data", str(shop.parent)).rows == named
-    told = run("schema", "--lake", "nowhere")
+    monkeypatch.setenv("TAXIMETER_LAKE_DIR", str(shop))
+    assert run(*common).rows == named
+
+
+@pytest.mark.parametrize("asked", [(), ("calls",), ("dimensions",)])
+def test_a_lake_that_is_named_has_to_be_there_for_its_schema_too(asked: tuple[str, ...]) -> None:
+    told = run("schema", *asked, "--lake", "nowhere")
     assert (told.code, told.out) == (1, b"")
     assert told.err.startswith("taximeter: there is no lake in nowhere: ")

@@ -22,7 +22,7 @@ from taximeter_cli.reporting.output import tell, tell_text
 from taximeter_cli.reporting.words import harmless
 
 if TYPE_CHECKING:
-    from taximeter_queries import Answer, Report
+    from taximeter_queries import Answer, Lake, Report
     from taximeter_queries.engine import Progress
 
 __all__ = ["CHECK_FAILED"]
@@ -221,20 +221,38 @@ def _schema(
         ),
     ] = None,
 ) -> None:
-    from taximeter_cli.reporting.asking import limits_of, open_lake, told
+    from taximeter_queries.described import DIMENSIONS_TABLE, described
+
+    from taximeter_cli.reporting.asking import told
 
     def ask(progress: Progress | None) -> Answer:
-        from taximeter_queries.described import DIMENSIONS_TABLE, described
-
         with told():
-            lake = open_lake(asked) if asked.lake or asked.data or asked.config else None
-            if lake is None or table != DIMENSIONS_TABLE:
+            lake = _lake_of_schema(asked, table == DIMENSIONS_TABLE)
+            if lake is None:
                 return described(table)
             from taximeter_queries.tags import tags
 
-            return described(table, tags(lake, limits=limits_of(asked), progress=progress))
+            return described(table, tags(lake, progress=progress))
 
     tell(asked, ask)
+
+
+def _lake_of_schema(asked: Asked, wanted: bool) -> Lake | None:
+    """The lake whose tags are to be told, if there is one. One that was named has to be there."""
+    from taximeter_queries import NoLake
+
+    from taximeter_cli.reporting.asking import open_lake
+
+    is_named = bool(asked.lake or asked.data or asked.config)
+    if not wanted and not is_named:
+        return None
+    try:
+        lake = open_lake(asked)
+    except NoLake:
+        if is_named:
+            raise
+        return None
+    return lake if wanted else None
 
 
 _LONG = ("conversation", "trace")
@@ -268,6 +286,6 @@ schema = as_command(
     _schema,
     name="schema",
     sentence="List the lake's tables, the columns of one, or the dimensions that --by knows.\n\n"
-    "Every lake has the same tables. If one is named, its own tags are among the dimensions.",
-    without=_OF_THE_LAKE,
+    "Every lake has the same tables; its own tags are among the dimensions.",
+    without=(*_OF_THE_LAKE, "full"),
 )

@@ -40,7 +40,7 @@ def covered(coverage: Coverage) -> str:
     '98.2 % of 788 calls priced; 14 unpriced: model x'
     """
     if coverage.share is None:
-        return "no calls"
+        return "no calls: try a longer time, or see `taximeter journal ls` for what was received"
     calls = "1 call" if coverage.calls == 1 else f"{coverage.calls:,} calls"
     without = coverage.calls - coverage.priced_calls
     if not without:
