@@ -29,7 +29,6 @@ NOT_HERE = {
     'pip install "taximeter[collector]"': _PYPI,
     '/opt/taximeter/bin/pip install "taximeter[collector]"': _PYPI,
     "taximeter prices update": "asks the Internet; tests/cli/test_prices.py has it ask a server on loopback",
-    "systemd-sysusers": _SYSTEM,
     "systemctl enable --now taximeter": _SYSTEM,
     "docker build --file deploy/Dockerfile --tag taximeter .": _CONTAINER,
     "docker run --detach --name taximeter": _CONTAINER,
@@ -43,24 +42,22 @@ NOT_HERE = {
 # How a command begins, and what begins it here.
 INSTEAD = {
     "make ": ("make --dry-run --directory {ROOT} ", "takes minutes, and more than Python"),
+    "systemd-sysusers": ("systemd-sysusers --root={root}", "it would make a user on this system"),
     "python3 -m venv ": ("python3 -m venv --without-pip ", "pip comes from the network"),
 }
 # Programs that not every machine has; where they are, they are run.
-TOOLS = ("rsync", "systemd-analyze")
+TOOLS = ("rsync", "systemd-analyze", "systemd-sysusers")
 # What goes on until it is told to end, and what it has said by then.
 UNTIL_CTRL_C = {"taximeter collect": "journal ", "taximeter journal tail": " traces "}
-# What asks a collector, or sends to one.
+# What asks a collector, or sends to one; a run with a budget would start one of its own, which takes longer.
 WITH_COLLECTOR = (
-    "opentelemetry-instrument",
-    "curl ",
-    "taximeter doctor",
-    "taximeter forward",
-    "taximeter journal tail",
+    *("opentelemetry-instrument", "curl ", "set -a", "taximeter doctor", "taximeter forward", "taximeter journal tail"),
+    "taximeter run --budget",
 )
 # What tells of versions, or of a moment that nobody can choose: its figures are not compared.
 OF_THE_MOMENT = ("taximeter --version", "taximeter forward ls", "systemd-analyze")
-# What takes many seconds, and is on several pages: the sample of the demo, whose receipt they show.
-ONCE = ("taximeter run -- python app.py",)
+# What takes many seconds, and is on several pages: the sample of the demo, whose receipt they show, and what listens.
+ONCE = ("taximeter run -- python app.py", "taximeter collect")
 
 
 def reason(command: str) -> str | None:

@@ -6,8 +6,9 @@ here. The files that a page shows are there for the commands below them.
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
@@ -18,10 +19,11 @@ from taximeter_cli.loopback import Loopback
 
 from tests.docs import prepared
 from tests.docs.comparison import difference
-from tests.docs.elsewhere import INSTEAD, OF_THE_MOMENT, ONCE, UNTIL_CTRL_C, WITH_COLLECTOR, is_here, reason
+from tests.docs.elsewhere import INSTEAD, OF_THE_MOMENT, ONCE, TOOLS, UNTIL_CTRL_C, WITH_COLLECTOR, is_here, reason
 from tests.docs.pages import GENERATED, PAGES, ROOT, Block, Command, blocks, commands
 from tests.docs.place import Place, Said
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pages show the folders of Linux")
 CONSOLES = ("console", "sh")
 # The variables of a page let an exporter send to a collector that asks for them.
 _SENDS = "from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Exporter"
@@ -97,12 +99,12 @@ class Reader:
         if reason(command.text):
             return ""
         self._prepare(command)
-        deadline = time.monotonic() + (_PATIENCE_S if _beginning(command, WITH_COLLECTOR) else 0)
+        deadline = time.monotonic() + (_PATIENCE_S if command.text.startswith(WITH_COLLECTOR) else 0)
         while True:
             said = self._said(command)
             trouble = "" if said.code == 0 else f"exit code {said.code}: {said.text}"
             if not trouble and command.shown:
-                trouble = difference(command.shown, said.text, figures=not _beginning(command, OF_THE_MOMENT))
+                trouble = difference(command.shown, said.text, figures=not command.text.startswith(OF_THE_MOMENT))
             if not trouble or time.monotonic() > deadline:
                 return trouble
             time.sleep(0.5)
@@ -114,31 +116,34 @@ class Reader:
                 prepare(self.place)
 
     def _said(self, command: Command) -> Said:
-        text = command.text
+        """What it says; of what takes long and says the same in any place, what it has said on another page."""
+        text = command.text.partition("  #")[0].rstrip()
+        if text not in ONCE:
+            return self._run(text)
+        if text not in self._said_before:
+            self._said_before[text] = self._run(text)
+        return self._said_before[text]
+
+    def _run(self, text: str) -> Said:
         for beginning, (other, _) in INSTEAD.items():
             if text.startswith(beginning):
-                text = text.replace(beginning, other.format(ROOT=ROOT), 1)
+                text = text.replace(beginning, other.format(ROOT=ROOT, root=self.place.root), 1)
         if "taximeter collect" in text:
             self.place.without_collector()
-        elif _beginning(command, WITH_COLLECTOR):
+        elif text.startswith(WITH_COLLECTOR):
             self.place.collector()
         for within, marker in UNTIL_CTRL_C.items():
             if within in text:
                 meanwhile = partial(prepared.tell_a_little, self.place) if "tail" in text else lambda: None
                 return self.place.run_until(text, marker, meanwhile)
-        if text.startswith("opentelemetry-instrument"):
-            return self.place.run_small(text)
-        return self.once(text) if text in ONCE else self.place.run(text)
-
-    def once(self, text: str) -> Said:
-        """What takes long and says the same in any place of this kind."""
-        if text not in self._said_before:
-            self._said_before[text] = self.place.run(text)
-        return self._said_before[text]
+        return self.place.run_small(text) if text.startswith("opentelemetry-instrument") else self.place.run(text)
 
 
-def _beginning(command: Command, beginnings: Iterable[str]) -> str | None:
-    return next((beginning for beginning in beginnings if command.text.startswith(beginning)), None)
+@pytest.mark.parametrize("program", TOOLS)
+def test_a_program_that_a_page_needs_is_here(program: str) -> None:
+    """Else what a block says from there on is not run."""
+    if not is_here(program):
+        pytest.skip(f"{program} is not here: what pages do with it is parsed, and not run")
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(map(is_run, blocks(page)))])
