@@ -58,7 +58,7 @@ def ask(
         table = engine.run(_in_order(sql, order, more, totals and question.totals), progress)
         answer = _answer(question, scope, table, None if question.whole else limit, sql)
         if coverage:
-            answer = replace(answer, coverage=_coverage(engine, asked))
+            answer = replace(answer, coverage=_coverage(engine, scope, asked))
     answer = question.finish(answer) if question.finish else answer
     return _arranged(answer, sort or (), limit) if question.whole else answer
 
@@ -149,9 +149,17 @@ def _sql(question: Report, scope: Scope, asked: Mapping[str, str], totals: bool,
         names = ", ".join(quoted(one.name) for one in scope.by)
         first = quoted(scope.by[0].name)
         places |= {"by": names, "group": names, "dimensions": names, "whole": _whole(question, scope)}
+        places |= _joined([one.name for one in scope.by], totals)
         if totals:
             places |= {"by": f"grouping({first}) AS {_TOTAL}, {names}", "group": f"GROUPING SETS (({names}), ())"}
     return filled(sql_of(question.name), places)
+
+
+def _joined(by: Sequence[str], totals: bool) -> dict[str, str]:
+    """For a query that joins `used` and `seen`, of which each is grouped: the groups, and when they are the same."""
+    names = [_TOTAL] * totals + [quoted(name) for name in by]
+    same = " AND ".join(f"used.{name} IS NOT DISTINCT FROM seen.{name}" for name in names)
+    return {"told": ", ".join(f"used.{name}" for name in names), "same": same}
 
 
 def _whole(question: Report, scope: Scope) -> str:
@@ -200,10 +208,11 @@ def _answer(question: Report, scope: Scope, table: Table, limit: int | None, sql
     return Answer(question.name, whole, rows[:limit], scope.window, sql, len(by), total, cut, sides=tuple(scope.sides))
 
 
-def _coverage(engine: Engine, asked: Mapping[str, str]) -> Coverage:
+def _coverage(engine: Engine, scope: Scope, asked: Mapping[str, str]) -> Coverage:
     """Of the calls that were asked for, those that count; of one trace or conversation, those in it."""
     within = [f"{name} = {literal(value)}" for name, value in asked.items() if name in ("trace_id", "conversation_id")]
-    found = engine.run(filled(sql_of("priced"), {"within": " AND ".join(within)} if within else {}))
+    places = {"calls": f"({scope.counted()}) AS calls"} | ({"within": " AND ".join(within)} if within else {})
+    found = engine.run(filled(sql_of("priced"), places))
     unpriced = [Unpriced(model, status, calls) for status, model, calls, priced, _ in found.rows if not priced]
     return Coverage(
         calls=sum(row[2] for row in found.rows),

@@ -21,7 +21,7 @@ _DATE = re.compile(r"/date=(\d{4}-\d{2}-\d{2})/")
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The files of a table that can have rows of a window."""
+    """The files of a table that can have rows of what is asked for."""
 
     paths: tuple[str, ...]
     first: datetime | None = None
@@ -41,13 +41,14 @@ class Lake:
                 "folder with --lake"
             )
 
-    def files(self, table: str, window: Window | None = None) -> Files:
-        """A table's files. UnknownName if there is no such table."""
+    def files(self, table: str, *windows: Window) -> Files:
+        """A table's files; those that can have rows of one of the windows, if there are any. UnknownName if there is no
+        such table."""
         if table not in TABLES:
             raise UnknownName("table", table, TABLES)
         days = _by_day(self._uris(table))
-        if window:
-            days = {day: paths for day, paths in days.items() if window.has_day(day)}
+        if windows:
+            days = {day: paths for day, paths in days.items() if any(window.has_day(day) for window in windows)}
         if not days:
             return Files(())
         first, last = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (min(days), max(days)))

@@ -11,9 +11,9 @@ from taximeter_queries.engine import Engine
 from taximeter_queries.errors import BadFilter, QueryError, UnknownName
 from taximeter_queries.lake import TABLES, Files, Lake
 from taximeter_queries.report import Report
-from taximeter_queries.sides import Side, all_of, spanning
+from taximeter_queries.sides import Side, spanning
 from taximeter_queries.text import quoted
-from taximeter_queries.views import ATTEMPTS, attempts_rows, calls_rows, files_of, sided, table_rows, view
+from taximeter_queries.views import MADE, calls_rows, files_of, sided, table_rows, view, within
 from taximeter_queries.window import Window
 
 __all__ = ["Scope"]
@@ -34,9 +34,10 @@ class Scope:
         self.sides = sides
         self.window = window = spanning([side.window for side in sides]) if sides else window
         self._facts = question.facts
-        self._attempts = ATTEMPTS in question.reads
+        self._made = [(name, rows) for name, rows in MADE.items() if name in question.reads]
+        windows = {side.window for side in sides} or {window}
         self._files: dict[str, Files] = {
-            table: lake.files(table, window) for table in question.reads if table in TABLES
+            table: lake.files(table, *windows) for table in question.reads if table in TABLES
         }
         calls = self._files.get("calls", Files(()))
         self._days = None if calls.first is None or calls.last is None else (calls.first, calls.last)
@@ -52,7 +53,7 @@ class Scope:
             one.reported for one in (self._where, *self._conditions) if one
         )
         if self._reported:
-            self._files |= {table: lake.files(table, window) for table in ("spans", "logs")}
+            self._files |= {table: lake.files(table, *windows) for table in ("spans", "logs")}
 
     @property
     def cut(self) -> str:
@@ -80,24 +81,36 @@ class Scope:
                 yield table, table_rows(table, source(table), self.window)
         if "calls" in self._files:
             yield "calls", self._calls(source("calls"))
-        if self._attempts:
-            yield ATTEMPTS, attempts_rows([side.name for side in self.sides])
+        for name, rows in self._made:
+            yield name, rows([side.name for side in self.sides])
+
+    def counted(self) -> str:
+        """The calls that are asked for, each once, with no more than the conditions need."""
+        named = [] if self._facts else [one for one in self.by if self._where and one.name in self._where.sql]
+        reported = any(one.reported for one in (*named, self._where, *self._conditions) if one)
+        rows = self._rows(files_of("calls", self._files["calls"]), named, reported)
+        either = " OR ".join(f"({condition})" for _, condition in self._on_sides())
+        return f"SELECT * FROM ({rows}) WHERE {either}" if either else rows
 
     def _calls(self, source: str) -> str:
-        where = self._where.sql if self._where else None
-        if not self.sides:
-            return calls_rows(source, self.window, self._columns(), where, self._reported)
-        return sided(
-            (side.name, calls_rows(source, side.window, self._columns(), all_of(where, own), self._reported))
-            for side, own in zip(self.sides, self._conditions, strict=True)
-        )
+        rows = self._rows(source, [] if self._facts else self.by, self._reported)
+        return sided(rows, self._on_sides()) if self.sides else rows
 
-    def _columns(self) -> list[Dimension]:
+    def _rows(self, source: str, by: Sequence[Dimension], reported: bool) -> str:
+        return calls_rows(source, self.window, self._columns(by), self._where.sql if self._where else None, reported)
+
+    def _on_sides(self) -> list[tuple[str, str]]:
+        """The sides by their names, and what has to hold for a call to be on each."""
+        return [
+            (side.name, " AND ".join([*within("calls", side.window), *([own.sql] if own else [])]) or "TRUE")
+            for side, own in zip(self.sides, self._conditions, strict=True)
+        ]
+
+    def _columns(self, by: Sequence[Dimension]) -> list[Dimension]:
         """What the ledger is given besides its columns: what it is grouped by, and what the condition may mean.
 
         Without them `user = 'anna'` would compare with the name of the engine's own user.
         """
-        by = [] if self._facts else self.by
         said = [one.sql for one in (self._where, *self._conditions) if one]
         added = set(re.findall(r"\w+", " ".join(said))).intersection((*ALIASES, *TIMES)) - {one.name for one in by}
         return [*by, *(self._dimension(name) for name in sorted(added))]

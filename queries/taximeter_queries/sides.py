@@ -17,7 +17,7 @@ from taximeter_queries.dimensions import Dimension
 from taximeter_queries.errors import BadFilter, BadWindow
 from taximeter_queries.window import Window
 
-__all__ = ["Side", "all_of", "side", "spanning"]
+__all__ = ["Side", "side", "spanning"]
 
 _EQUALS = re.compile(r"\s*([A-Za-z_][^=!,]*?)\s*(!?=)\s*(.*?)\s*", re.DOTALL)
 _PERIOD = re.compile(r"(this|last)-(day|week|month)")
@@ -68,12 +68,6 @@ def spanning(windows: Sequence[Window]) -> Window:
     starts, ends = [one.start for one in windows], [one.end for one in windows]
     start = None if None in starts else min(one for one in starts if one)
     return Window(start, None if None in ends else max(one for one in ends if one), windows[0].timezone)
-
-
-def all_of(where: str | None, own: Condition | None) -> str | None:
-    """Conditions that all have to hold, as SQL."""
-    said = [one for one in (where, own and own.sql) if one]
-    return "\nAND ".join(f"(\n{one}\n)" for one in said) or None
 
 
 def _parts(said: str) -> Iterable[str]:

@@ -10,11 +10,10 @@ from taximeter_queries.report import filled, sql_of
 from taximeter_queries.text import literal, quoted
 from taximeter_queries.window import Window
 
-__all__ = ["ATTEMPTS", "attempts_rows", "calls_rows", "files_of", "sided", "table_rows", "view"]
+__all__ = ["MADE", "attempts_rows", "calls_rows", "files_of", "sided", "table_rows", "view", "within"]
 
 # Behind a call is the one span or log record that has the same identity.
 _IDENTITY = "journal_id, journal_position, journal_item"
-ATTEMPTS = "attempts"
 _ATTRIBUTES = ["attributes", "resource_attributes"]
 
 
@@ -25,7 +24,7 @@ def view(name: str, rows: str) -> str:
 
 def table_rows(name: str, source: str, window: Window) -> str:
     """SQL for a table of the lake, from `source`, cut to a window."""
-    return f"SELECT * FROM {source}{_where(_within(name, window))}"
+    return f"SELECT * FROM {source}{_where(within(name, window))}"
 
 
 def calls_rows(source: str, window: Window, dimensions: Sequence[Dimension], where: str | None, reported: bool) -> str:
@@ -35,7 +34,7 @@ def calls_rows(source: str, window: Window, dimensions: Sequence[Dimension], whe
     """
     source = f"({_with_attributes(source, dimensions)})" if reported else source
     added = _as_columns(one for one in dimensions if not one.reported)
-    inner = f"SELECT {', '.join(['*', *added])} FROM {source}{_where(_within('calls', window))}"
+    inner = f"SELECT {', '.join(['*', *added])} FROM {source}{_where(within('calls', window))}"
     return f"SELECT * FROM ({inner}) WHERE (\n{where}\n)" if where else inner
 
 
@@ -56,16 +55,31 @@ def _as_columns(dimensions: Iterable[Dimension]) -> list[str]:
     return [f"{one.expression} AS {quoted(one.name)}" for one in dimensions if one.expression != quoted(one.name)]
 
 
-def sided(sides: Iterable[tuple[str, str]]) -> str:
-    """Rows of each side together, with a column `side`. A call that is in both is there twice."""
-    return "\nUNION ALL\n".join(f"SELECT *, {literal(name)} AS side FROM ({rows})" for name, rows in sides)
+def sided(rows: str, sides: Sequence[tuple[str, str]]) -> str:
+    """Rows with a column `side`, of two sides, each with its condition. A call that is on both is there twice.
+
+    What is on either side is read once, and again only what is on both."""
+    (first, on_first), (second, on_second) = sides
+    side = f"CASE WHEN {on_first} THEN {literal(first)} ELSE {literal(second)} END"
+    return (
+        f"SELECT *, {side} AS side FROM ({rows}) WHERE ({on_first}) OR ({on_second})\n"
+        f"UNION ALL\nSELECT *, {literal(second)} AS side FROM ({rows}) WHERE ({on_first}) AND ({on_second})"
+    )
+
+
+def failures_rows(sides: Sequence[str] = (), source: str = "calls") -> str:
+    """SQL for the calls that failed and cost nothing, each once; of each side by itself."""
+    return filled(sql_of("failures"), {"calls": source} | ({"side": "side, "} if sides else {}))
 
 
 def attempts_rows(sides: Sequence[str] = (), source: str = "calls") -> str:
     """SQL for the calls that count and, each once, those that failed; of each side by itself."""
-    whole = sql_of(ATTEMPTS)
-    parts = [f"(SELECT * FROM {source} WHERE side = {literal(name)}) AS {source}" for name in sides] or [source]
-    return "\nUNION ALL\n".join(f"SELECT * FROM (\n{filled(whole, {'calls': one})}\n)" for one in parts)
+    failures = f"(\n{failures_rows(sides, source)}\n) AS failures"
+    return filled(sql_of("attempts"), {"calls": source, "failures": failures})
+
+
+# What is made of the calls of a report that reads it.
+MADE = {"failures": failures_rows, "attempts": attempts_rows}
 
 
 def files_of(name: str, files: Files) -> str:
@@ -76,7 +90,7 @@ def files_of(name: str, files: Files) -> str:
     return f"read_parquet([{paths}], hive_partitioning = true, union_by_name = true)"
 
 
-def _within(name: str, window: Window) -> Iterable[str]:
+def within(name: str, window: Window) -> Iterable[str]:
     """Conditions on the table's own time."""
     time = "start_unix_nano" if name in ("calls", "spans") else "time_unix_nano"
     if window.start_unix_nano is not None:

@@ -21,7 +21,7 @@ from taximeter_queries.dimensions import dimension
 from taximeter_queries.engine import Engine
 from taximeter_queries.lake import TABLES, Files
 from taximeter_queries.report import sql_of
-from taximeter_queries.views import ATTEMPTS, attempts_rows, files_of, sided, view
+from taximeter_queries.views import MADE, files_of, sided, view
 
 from tests.queries.ledgers import Row, described, landed, ledger
 
@@ -78,9 +78,10 @@ class Engines:
                     native, other = _sided(native), _sided(other)
                 self._engines[name].define(view(table, native))
                 session.query(f"CREATE VIEW {table} AS {other}")
-            attempts = attempts_rows(list(SIDES) if name == TWO_SIDES else ())
-            self._engines[name].define(view(ATTEMPTS, attempts))
-            session.query(f"CREATE VIEW {ATTEMPTS} AS {for_clickhouse(attempts)}")
+            for made, rows in MADE.items():
+                told = rows(list(SIDES) if name == TWO_SIDES else ())
+                self._engines[name].define(view(made, told))
+                session.query(f"CREATE VIEW {made} AS {for_clickhouse(told)}")
 
     def native(self, sql: str, window: str) -> list[Row]:
         """What DuckDB says."""
@@ -116,7 +117,7 @@ def _rows(table: str, source: str, dimensions: dict[str, str], window: Window) -
 
 
 def _sided(rows: str) -> str:
-    return sided((name, f"SELECT * FROM ({rows}) WHERE {said.replace('=', ' = ')}") for name, said in SIDES.items())
+    return sided(rows, [(name, said.replace("=", " = ")) for name, said in SIDES.items()])
 
 
 def _native_dimensions(calls: Files) -> dict[str, str]:

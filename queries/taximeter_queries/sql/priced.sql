@@ -5,6 +5,6 @@ SELECT
     count(*) AS calls,
     count(cost_usd) AS priced_calls,
     sum(cost_usd) AS cost_usd
-FROM calls
+FROM /*calls*/ calls /*.*/
 WHERE billable AND /*within*/ TRUE /*.*/
 GROUP BY cost_status, CASE WHEN cost_usd IS NULL THEN model END
