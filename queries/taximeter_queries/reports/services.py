@@ -12,7 +12,7 @@ REPORT = Report(
     sentence="Which services call models: how much, at what cost, how fast, and with what luck.",
     by=("service_name",),
     sort=("-cost_usd", "-calls"),
-    reads=("calls", "attempts"),
+    reads=("calls", "failures"),
     totals=True,
     columns=(
         Column("calls", Unit.COUNT, "Calls that count: each once, whoever told of it."),

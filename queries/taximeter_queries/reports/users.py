@@ -12,7 +12,7 @@ REPORT = Report(
     sentence="Who calls models: how much, at what cost, and with what luck.",
     by=("user_id",),
     sort=("-cost_usd", "-calls"),
-    reads=("calls", "attempts"),
+    reads=("calls", "failures"),
     totals=True,
     columns=(
         Column("calls", Unit.COUNT, "Calls that count: each once, whoever told of it."),

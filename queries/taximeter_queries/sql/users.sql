@@ -1,16 +1,58 @@
 -- Who calls models: how much, for how much, and with what luck.
--- `attempts` is what sql/attempts.sql tells: calls that count, and each once those that failed.
+-- `failures` is what sql/failures.sql tells: each failure once, whoever told of it.
+WITH failed AS (
+    SELECT /*dimensions*/ user_id /*.*/, conversation_id AS conversation, start_time AS began FROM failures
+),
+used AS (
+    SELECT
+        /*by*/ user_id /*.*/,
+        count(*) AS attempts,
+        count(counts) AS calls,
+        count(cost) AS priced_calls,
+        sum(input) AS input_tokens,
+        sum(output) AS output_tokens,
+        sum(cost) AS cost_usd,
+        count(erred) AS errors,
+        min(began) AS first_time,
+        max(began) AS last_time
+    FROM (
+        SELECT
+            /*dimensions*/ user_id /*.*/,
+            1 AS counts,
+            CASE WHEN status = 'error' THEN 1 END AS erred,
+            cost_usd AS cost,
+            input_tokens AS input,
+            output_tokens AS output,
+            start_time AS began
+        FROM calls
+        WHERE billable
+        UNION ALL
+        SELECT /*dimensions*/ user_id /*.*/, NULL, 1, NULL, NULL, NULL, began FROM failed
+    ) AS tried
+    GROUP BY /*group*/ user_id /*.*/
+),
+-- Apart from the rest, which an engine can add up for the total from what it has for the groups.
+seen AS (
+    SELECT /*by*/ user_id /*.*/, count(DISTINCT conversation) AS conversations
+    FROM (
+        SELECT /*dimensions*/ user_id /*.*/, conversation_id AS conversation FROM calls WHERE billable
+        UNION ALL
+        SELECT /*dimensions*/ user_id /*.*/, conversation FROM failed
+    ) AS tried
+    GROUP BY /*group*/ user_id /*.*/
+)
 SELECT
-    /*by*/ user_id /*.*/,
-    count(CASE WHEN billable THEN 1 END) AS calls,
-    count(CASE WHEN billable THEN cost_usd END) AS priced_calls,
-    count(DISTINCT conversation_id) AS conversations,
-    sum(CASE WHEN billable THEN input_tokens END) AS input_tokens,
-    sum(CASE WHEN billable THEN output_tokens END) AS output_tokens,
-    sum(CASE WHEN billable THEN cost_usd END) AS cost_usd,
-    count(CASE WHEN status = 'error' THEN 1 END) AS errors,
-    CAST(count(CASE WHEN status = 'error' THEN 1 END) AS DOUBLE) / nullif(count(*), 0) AS error_share,
-    min(start_time) AS first_time,
-    max(start_time) AS last_time
-FROM attempts
-GROUP BY /*group*/ user_id /*.*/
+    /*told*/ used.user_id /*.*/,
+    used.calls,
+    used.priced_calls,
+    seen.conversations,
+    used.input_tokens,
+    used.output_tokens,
+    used.cost_usd,
+    used.errors,
+    CAST(used.errors AS DOUBLE) / nullif(used.attempts, 0) AS error_share,
+    used.first_time,
+    used.last_time
+FROM used
+INNER JOIN seen
+    ON /*same*/ used.user_id IS NOT DISTINCT FROM seen.user_id /*.*/
