@@ -199,6 +199,18 @@ def test_headers_have_a_limit(receive: Receive) -> None:
     place.is_well()
 
 
+def test_large_requests_one_after_another_on_a_connection_are_not_taken_for_framing(receive: Receive) -> None:
+    """Each in as few reads as may be, and its head by itself, as clients send it."""
+    place, body = receive(), spans(300, padding="x" * 600)
+    with place.wire() as wire:
+        for _ in range(20):
+            whole = request("POST", TRACES, body, {"content-type": PROTOBUF})
+            wire.send(whole[: -len(body)])
+            wire.send(body)
+            assert wire.answer().status == 200
+    assert place.payloads() == [body] * 20
+
+
 @pytest.mark.parametrize(
     "endless",
     [

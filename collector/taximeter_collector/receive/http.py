@@ -253,7 +253,7 @@ class _Connection(asyncio.Protocol):
     def _parse(self, data: bytes) -> bytes:
         """Parse, and give back what is to be parsed then."""
         self._raw += len(data)
-        size = self._size
+        head, size = self._head, self._size
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
@@ -261,7 +261,8 @@ class _Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._fail(Refused(Reason.MALFORMED, f"this is not HTTP/1.1: {error}"))
         else:
-            self._barren = self._barren + len(data) if self._size == size else 0
+            is_barren = self._size == size and self._head is head  # the end of a request is the end of its size, too
+            self._barren = self._barren + len(data) if is_barren else 0
             self._limit_framing()
         return b""
 
