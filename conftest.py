@@ -1,7 +1,18 @@
-"""What the tests run in is theirs alone: nothing is sent anywhere unless a test says so, and signals are heard."""
+"""What the tests run in is theirs alone: nothing is sent anywhere unless a test says so, and signals are heard.
+
+Examples are the same in each run, and no example has a time: a test that fails does so for what was changed. Others are
+looked for by `pytest --hypothesis-profile=searching`.
+"""
 
 import os
 import signal
+
+from hypothesis import HealthCheck, settings
+
+_REPEATED = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeated", _REPEATED)
+settings.register_profile("searching", _REPEATED, derandomize=False)
+settings.load_profile("repeated")
 
 for _signal in ("TRACES", "METRICS", "LOGS"):
     os.environ.setdefault(f"OTEL_{_signal}_EXPORTER", "none")
