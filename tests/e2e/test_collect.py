@@ -510,4 +510,5 @@ def test_no_secret_is_in_the_arguments_of_its_processes_or_in_its_files(collect:
     assert send(collector, spans(), "top-secret") == [200, "OK"]
     assert "top-secret" not in " ".join(psutil.Process(collector.worker().pid).cmdline())
     for file in (collector.data / "run").iterdir():
-        assert b"top-secret" not in file.read_bytes()
+        with suppress(FileNotFoundError):  # what is just being written gets another name
+            assert b"top-secret" not in file.read_bytes()
