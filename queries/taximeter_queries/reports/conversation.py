@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from taximeter_queries.answer import Answer
 from taximeter_queries.columns import Column, Unit
 from taximeter_queries.errors import NotFound
+from taximeter_queries.ids import MOST, ends, like, only_one
 from taximeter_queries.report import Report
 from taximeter_queries.said import answered, asked, messages
+from taximeter_queries.text import literal
 
 __all__ = ["REPORT"]
 
@@ -41,6 +43,16 @@ _COLUMNS = (
     Column("response_id", Unit.TEXT, "The provider's name for its answer.", "response", detail=True),
 )
 _Row = Mapping[str, Any]
+
+
+def _resolve(asked: Mapping[str, str], rows: Callable[[str], list[tuple[Any, ...]]]) -> Mapping[str, str]:
+    """The whole id, if there is none like that, from as much of it as tells it from others."""
+    said = asked["conversation_id"]
+    if not said or rows(f"SELECT 1 FROM calls WHERE conversation_id = {literal(said)} LIMIT 1"):
+        return asked
+    likes = like("conversation_id", *(ends(said) or (said,)))
+    found = rows(f"SELECT DISTINCT conversation_id FROM calls WHERE {likes} ORDER BY 1 LIMIT {MOST}")
+    return {"conversation_id": only_one(found, "conversations", said) or said}
 
 
 def _finish(answer: Answer) -> Answer:
@@ -155,7 +167,8 @@ REPORT = Report(
     columns=_COLUMNS,
     sort=(),
     reads=("calls", "content"),
-    asks={"conversation_id": "The conversation's id, or a coding agent's session's."},
+    asks={"conversation_id": "Its id, or a coding agent's session's, or as much of it as tells it from others."},
+    resolve=_resolve,
     finish=_finish,
     whole=True,
 )

@@ -11,6 +11,7 @@ from typing import Any
 from taximeter_queries.answer import Answer
 from taximeter_queries.columns import Column, Unit
 from taximeter_queries.errors import NotFound
+from taximeter_queries.ids import MOST, ends, like, only_one
 from taximeter_queries.report import Report
 from taximeter_queries.text import literal
 from taximeter_queries.tree import Node, covered, in_order, planted
@@ -50,22 +51,22 @@ _BILLED = ("input_tokens", "output_tokens", "cost_usd")
 
 
 def _resolve(asked: Mapping[str, str], rows: Callable[[str], list[tuple[Any, ...]]]) -> Mapping[str, str]:
-    """The whole id, from as much of its beginning as tells it from others."""
+    """The whole id, from as much of it as tells it from others."""
     said = asked["trace_id"].strip().lower().replace("-", "")
-    if not _HEXADECIMAL.fullmatch(said) or len(said) > _DIGITS:
+    head, tail = ends(said) or (said, "")
+    if not _HEXADECIMAL.fullmatch(head + tail) or len(head + tail) > _DIGITS:
         raise NotFound(
             f"{asked['trace_id']!r} is no trace id: expected {_DIGITS} hexadecimal digits, or some of the first"
         )
     if len(said) == _DIGITS:
         return {"trace_id": said}
-    likes = f"trace_id >= {literal(said)} AND trace_id < {literal(said + 'g')}"
+    likes = f"trace_id >= {literal(head)} AND trace_id < {literal(head + 'g')}"
+    likes = f"{likes} AND {like('trace_id', head, tail)}" if tail else likes
     found = rows(
-        f"SELECT trace_id FROM spans WHERE {likes} UNION SELECT trace_id FROM calls WHERE {likes} ORDER BY 1 LIMIT 4"
+        f"SELECT trace_id FROM spans WHERE {likes} UNION SELECT trace_id FROM calls WHERE {likes} "
+        f"ORDER BY 1 LIMIT {MOST}"
     )
-    if len(found) > 1:
-        several = ", ".join(row[0] for row in found[:3]) + (", ..." if len(found) > 3 else "")
-        raise NotFound(f"several traces begin with {said}: {several}; say more of the one you mean")
-    return {"trace_id": found[0][0] if found else said}
+    return {"trace_id": only_one(found, "traces", said) or said}
 
 
 def _finish(answer: Answer) -> Answer:
