@@ -213,7 +213,7 @@ REPORT = Report(
     sentence="Two windows, models, versions or tags beside each other, and whether the difference is more than chance.",
     by=(TOTAL,),
     columns=_COLUMNS,
-    reads=("calls", "attempts"),
+    reads=("calls", "failures"),
     asks={
         "a": "The first side: a window (2026-11-01..2026-11-07, last-week), NAME=VALUE, or several with commas.",
         "b": "The second side, likewise.",
