@@ -36,7 +36,8 @@ def list_all(
     """List destinations: what is before them, what they got, what was dropped or refused, and the last error."""
     from taximeter_collector.forward.overview import overview
 
-    found = overview(_config(data, config, sets))
+    holds = _config(data, config, sets)
+    found = overview(holds)
     if as_json:
         print(json.dumps([asdict(one) for one in found], indent=2))
     elif found:
@@ -45,7 +46,10 @@ def list_all(
             for line in _remarks(one):
                 print(line)
     else:
-        print("nothing is forwarded; begin with `taximeter collect --forward URL`, or a section [forward.NAME]")
+        print(
+            f"nothing is forwarded from the data folder {holds.data}; begin with `taximeter collect --forward URL`, "
+            "or a section [forward.NAME], or name another folder with --data"
+        )
 
 
 @app.command()
@@ -117,7 +121,10 @@ def _must_be_known(config: Config, name: str) -> None:
     known = [one.name for one in overview(config)]
     if name not in known:
         there = ", ".join(known) or "none"
-        raise Mistake(f"taximeter: there is no destination {name!r} in the settings or the journal; there are: {there}")
+        raise Mistake(
+            f"taximeter: there is no destination {name!r} in the settings or the journal of the data folder "
+            f"{config.data}; there are: {there}"
+        )
 
 
 def _when(config: Config) -> str:

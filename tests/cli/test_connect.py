@@ -358,6 +358,7 @@ def test_without_anything_there_a_check_says_what_to_look_at(taximeter: Told, mo
     monkeypatch.setenv("GEMINI_TELEMETRY_ENABLED", "false")
     code, out, _ = taximeter("gemini-cli", "--check", "--endpoint", "http://127.0.0.1:9")
     assert code == 1
+    assert re.search(r"nothing has arrived in .*taximeter.lake\. What to look at:", out)
     assert "nobody takes OTLP/HTTP at http://127.0.0.1:9" in out
     assert "settings.json is not there: taximeter connect gemini-cli --write" in out
     assert "GEMINI_TELEMETRY_ENABLED is set in this shell" in out

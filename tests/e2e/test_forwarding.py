@@ -83,6 +83,19 @@ def test_a_destination_that_is_taken_away_is_told_of_at_the_next_start(tmp_path:
         assert [(one["name"], one["state"]) for one in json.loads(told.stdout)] == [("old", "orphan")]
 
 
+def test_where_nothing_is_forwarded_the_folder_that_was_looked_at_is_named(tmp_path: Path) -> None:
+    """It may be the wrong one."""
+    for command in (("ls",), ("retry", "phoenix"), ("skip", "phoenix")):
+        told = subprocess.run(
+            [command_path(), "forward", *command, "--data", str(tmp_path / "wrong")],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=clean_environment(tmp_path),
+        )
+        assert f"the data folder {tmp_path / 'wrong'}" in told.stdout + told.stderr
+
+
 def test_a_destination_that_cannot_be_used_is_told_of_before_anything_starts(tmp_path: Path) -> None:
     command = [command_path(), "collect", "--data", str(tmp_path / "data"), "--forward", "ftp://somewhere"]
     ended = subprocess.run(command, capture_output=True, text=True, env=clean_environment(tmp_path), check=False)

@@ -307,7 +307,7 @@ def _check(asked: _Asked, wait: float, last: str | None, *, as_json: bool) -> No
         looks = [{"what": one.what, "do": one.do} for one in in_the_way]
         print(json.dumps({**told, "look_at": looks}, indent=2))
     else:
-        _tell_arrived(asked.tool, found)
+        _tell_arrived(asked, found)
         for one in in_the_way:
             print(f"  - {one.what}: {one.do}")
     if not found:
@@ -328,9 +328,12 @@ def _look(asked: _Asked, last: str | None) -> Arrived:
             return Arrived()
 
 
-def _tell_arrived(tool: Tool, found: Arrived) -> None:
+def _tell_arrived(asked: _Asked, found: Arrived) -> None:
+    from taximeter_cli.connecting.showing import short
+
+    tool = asked.tool
     if not found:
-        print(f"{tool.title}: nothing has arrived. What to look at:")
+        print(f"{tool.title}: nothing has arrived in {short(asked.config.lake.dir)}. What to look at:")
         return
     records = ", ".join(_counted(count, table) for table, count in found.records.items() if count)
     last = f"{found.last.astimezone():%Y-%m-%d %H:%M:%S}" if found.last else "-"
