@@ -7,6 +7,7 @@ others here, in what is typed and, backwards, in what is said. Everything else i
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -111,7 +112,7 @@ class Place:
         """What a command said, with the ports and folders of a reader, who needs no settings to have these ports."""
         text = text.replace(", 2 from environment", "")
         for written, port in self.ports.items():
-            text = text.replace(port, written)
+            text = re.sub(rf"\b{port}\b", written, text)
         text = text.replace(str(self.root), "").replace(str(self.home), "/home/me")
         text = text.replace(str(ROOT / "instrumentation"), f"~/app/.venv/lib/{_python()}/site-packages")
         return text.replace(sys.prefix, "~/app/.venv")
@@ -187,11 +188,14 @@ class Place:
 
 
 def _free_ports(count: int) -> list[str]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [str(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    """Below those that systems give out by themselves, so that nobody takes one between two commands."""
+    free: list[str] = []
+    for port in random.sample(range(20_000, 32_000), 1000):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            free.append(str(port))
+        if len(free) == count:
+            break
+    return free
 
 
 def _python() -> str:
