@@ -23,7 +23,8 @@ _COMPARED = re.compile(
     r"""(?:([A-Za-z_][\w./:\-]*)(?![\w./:\-]*\s*[(\['"])|"([^"]+)")"""
 )
 _WORDS_OF_SQL = ("true", "false", "null", "not", "case", "current_date", "current_timestamp", "localtimestamp")
-_NO_TEXTS = ("stream", "billable", "attempt", "date", *TIMES)
+_FLAGS = ("stream", "billable")
+_NO_TEXTS = (*_FLAGS, "attempt", "date", *TIMES)
 
 
 def clause(text: str, dimension: Callable[[str], Dimension]) -> tuple[str, bool]:
@@ -36,6 +37,8 @@ def clause(text: str, dimension: Callable[[str], Dimension]) -> tuple[str, bool]
     >>> clause("tag.team = 'tag.x' AND resource.a = '1'", lambda name: dimension(name, ZoneInfo("UTC"), None))
     ("tags['team'] = 'tag.x' AND resource_attributes['a'] = '1'", True)
     """
+    if (name := text.strip()) in DIMENSIONS and name not in _FLAGS:
+        raise BadFilter(f"where {name}: expected NAME=VALUE, such as {name}=..., or {name}!=null where it is known")
     pieces = _QUOTED.split(text)  # every second is in quotes
     _refuse_more_than_one(text, "".join(pieces[::2]))
     _refuse_bare_words(text, pieces)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 
 from taximeter_queries.clause import clause
+from taximeter_queries.columns import Unit
 from taximeter_queries.dimensions import ALIASES, DIMENSIONS, PREFIXES, TIMES, TOTAL, Dimension
+from taximeter_queries.errors import BadFilter
 from taximeter_queries.text import literal
 
 __all__ = ["Condition", "compared", "condition", "equality"]
@@ -79,11 +82,32 @@ def _read(text: str, dimension: Callable[[str], Dimension]) -> Condition:
 
 
 def compared(asked: Dimension, sign: str, value: str) -> Condition:
-    """NAME=VALUE or NAME!=VALUE, as SQL; `null` and nothing are what nobody told."""
+    """NAME=VALUE or NAME!=VALUE, as SQL; `null` and nothing are what nobody told. BadFilter if none is like that."""
     if value.lower() in ("null", ""):
         return Condition(f"{asked.expression} IS {'NOT ' if sign == '!=' else ''}NULL", asked.reported)
+    read, expected = _READERS.get(asked.name) or _READERS.get(asked.unit.value) or (str, "")
+    try:
+        read(value)
+    except ValueError as error:
+        raise BadFilter(f"{asked.name}{sign}{value}: expected {expected}") from error
     compares = "=" if sign == "=" else "IS DISTINCT FROM"
     return Condition(f"{asked.expression} {compares} {literal(value)}", asked.reported)
+
+
+def _flag(value: str) -> None:
+    if value.lower() not in ("true", "false"):
+        raise ValueError(value)
+
+
+_DAY = (date.fromisoformat, "a date such as 2026-11-20")
+# By the name or the unit of a dimension, of those that are no texts.
+_READERS: dict[str, tuple[Callable[[str], object], str]] = {
+    "attempt": (int, "a whole number: 1 for the first retry"),
+    "date": _DAY,
+    Unit.DAY.value: _DAY,
+    Unit.TIME.value: (datetime.fromisoformat, "a time such as 2026-11-20T12:00"),
+    Unit.FLAG.value: (_flag, "true or false"),
+}
 
 
 def _is_dimension(name: str) -> bool:

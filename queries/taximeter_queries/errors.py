@@ -78,6 +78,7 @@ class UnknownName(QueryError):
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         """`kind` is what was expected, as in "dimension"; `hint` is what else could be done."""
         known = list(known)
+        self.kind, self.name = kind, name
         self.suggestions = meant(name, known)
         told = did_you_mean(self.suggestions) if self.suggestions else f"known: {', '.join(known)}" if known else ""
         super().__init__(f"unknown {kind} {name!r}: {' '.join(filter(None, (told, hint)))}")

@@ -258,6 +258,10 @@ def test_a_sum_that_lacks_calls_says_so_even_if_it_is_within_the_budget(shop: Pa
         (("cost", "--timeout", "0.001", "--where", "(SELECT count(*) FROM range(100000000000)) > 1"), 1, "took longer"),
         (("trace", "f" * 32), 1, "no trace has that id in all time, UTC: `taximeter traces` lists them"),
         (("conversation", "never-held"), 1, "no conversation has that id in all time, UTC"),
+        (("cost", "--by", "team"), 2, "unknown dimension 'team': did you mean tag.team?"),
+        (("cost", "--chart", "cost.pdf"), 2, "--chart cost.pdf: expected a name that ends in .svg or .png"),
+        (("cost", "--chart=cost"), 2, "--chart cost: expected a name that ends in .svg or .png"),
+        (("sql", "--file", "no.sql"), 2, "--file no.sql: cannot be read: No such file or directory"),
         (("schema", "cals"), 2, "unknown table 'cals': did you mean calls?"),
         (("sql",), 2, "sql expects a query, or - for stdin, or --file FILE"),
         (("sql", " "), 2, "the query is empty"),
@@ -279,6 +283,12 @@ def test_without_a_lake_it_says_how_to_get_one(tmp_path: Path) -> None:
     assert (told.code, told.out) == (1, b"")
     assert told.err.startswith("taximeter: there is no lake in nowhere: run `taximeter collect`")
     assert told.err.count("\n") == 1
+
+
+def test_a_folder_with_a_lake_in_it_is_told_from_one_without(shop: Path) -> None:
+    told = run("cost", "--lake", str(shop.parent))
+    assert (told.code, told.out) == (1, b"")
+    assert told.err == f"taximeter: there is no lake in {shop.parent}, but one below it: --lake {shop}\n"
 
 
 def test_an_empty_lake_is_told_from_one_that_has_nothing_in_the_window(shop: Path, tmp_path: Path) -> None:

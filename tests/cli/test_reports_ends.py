@@ -173,6 +173,7 @@ def test_a_shell_completes_what_reports_know(tmp_path: Path, typed: str, complet
         (("cost", "--help"), {"rich", "duckdb", "deltalake", "pyarrow", "taximeter_collector"}),
         (("schema",), {"duckdb", "deltalake", "pyarrow", "taximeter_collector"}),
         (("cost", "--format", "json", "--lake", "LAKE"), {"rich", "pyarrow", "pandas", "taximeter_collector"}),
+        (("cost", "--by", "day,model", "--limit", "5", "--format", "csv", "--lake", "LAKE"), {"pydantic", "rich"}),
         (("cost", "--lake", "LAKE"), {"pyarrow", "numpy", "pandas", "matplotlib", "taximeter_collector"}),
     ],
 )

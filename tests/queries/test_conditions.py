@@ -98,12 +98,33 @@ def test_a_text_without_its_quotes_is_told_how_to_have_them(text: str, sentence:
         "model = lower('X') OR stream",
         "date = DATE '2026-11-18' AND stream",
         "user = NULL OR stream",
-        "stream = maybe",
+        "stream = maybe OR billable",
         'model = "request_model"',
     ],
 )
 def test_what_is_a_column_or_a_word_of_sql_needs_no_quotes(text: str) -> None:
     assert understood(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("attempt=abc", "attempt=abc: expected a whole number: 1 for the first retry"),
+        ("day=yesterday", "day=yesterday: expected a date such as 2026-11-20"),
+        ("date!=2026-11-31", "date!=2026-11-31: expected a date such as 2026-11-20"),
+        ("hour=noon", "hour=noon: expected a time such as 2026-11-20T12:00"),
+        ("stream=maybe", "stream=maybe: expected true or false"),
+        ("user", "where user: expected NAME=VALUE, such as user=..., or user!=null where it is known"),
+    ],
+)
+def test_a_value_that_nothing_can_have_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(BadFilter) as refused:
+        understood(text)
+    assert str(refused.value) == sentence
+
+
+def test_a_flag_alone_is_a_condition() -> None:
+    assert understood("stream") == Condition("stream")
 
 
 def test_names_are_meant_in_any_case_and_by_a_part_of_them() -> None:

@@ -37,11 +37,32 @@ def told() -> Iterator[None]:
         raise Mistake(f"taximeter: {harmless(str(error))}") from error
 
 
+@contextmanager
+def _own_tags(asked: Asked) -> Iterator[None]:
+    """Somebody who says `--by team`, where calls have that tag, means `tag.team`."""
+    from taximeter_queries.errors import UnknownName
+
+    try:
+        yield
+    except UnknownName as error:
+        from taximeter_queries.tags import tags
+
+        if error.kind == "dimension" and error.name in tags(open_lake(asked)):
+            raise UnknownName(error.kind, error.name, [f"tag.{error.name}"]) from error
+        raise
+
+
 def open_lake(asked: Asked) -> Lake:
     """The lake that is meant. The collector's settings are asked only if it was not named."""
-    from taximeter_queries import Lake
+    from taximeter_queries import Lake, NoLake
 
-    return Lake(asked.lake or settings(asked.config, None, data=asked.data).config.lake.dir)
+    try:
+        return Lake(asked.lake or settings(asked.config, None, data=asked.data).config.lake.dir)
+    except NoLake as error:
+        if asked.lake and (asked.lake / "lake/calls/_delta_log").is_dir():
+            below = asked.lake / "lake"
+            raise NoLake(f"there is no lake in {asked.lake}, but one below it: --lake {below}") from error
+        raise
 
 
 def window_of(asked: Asked) -> Window:
@@ -76,7 +97,7 @@ def answer_of(name: str, asked: Asked, progress: Progress | None, coverage: bool
     """What a report says."""
     from taximeter_queries import ask
 
-    with told():
+    with told(), _own_tags(asked):
         return ask(
             open_lake(asked),
             name,
@@ -92,7 +113,7 @@ def sql_of(name: str, asked: Asked, **asks: str) -> str:
     """What would be run."""
     from taximeter_queries.asking import sql_for
 
-    with told():
+    with told(), _own_tags(asked):
         return sql_for(open_lake(asked), name, **_of_rows(asked, asks))
 
 

@@ -206,7 +206,11 @@ def _tell_cut(answer: Answer) -> None:
 def _query(query: str | None, file: Path | None) -> str:
     if (query is None) == (file is None):
         raise Mistake("taximeter: sql expects a query, or - for stdin, or --file FILE")
-    text = file.read_text("utf-8") if file else sys.stdin.read() if query == "-" else query
+    try:
+        text = file.read_text("utf-8") if file else sys.stdin.read() if query == "-" else query
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise Mistake(f"taximeter: --file {file}: cannot be read: {why}") from error
     if not text or not text.strip():
         raise Mistake("taximeter: the query is empty")
     return text

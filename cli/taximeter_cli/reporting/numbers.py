@@ -100,16 +100,16 @@ def per_second(value: float) -> str:
 def share(value: float) -> str:
     """A share. All is only what is exactly all.
 
-    >>> [share(one) for one in (0.98246, 1, 0.99999, 0, 0.00031, 1e-9)]
-    ['98.2 %', '100 %', '>99.9 %', '0 %', '0.031 %', '<0.001 %']
+    >>> [share(one) for one in (0.98246, 1, 0.99999, 0, 0.00031, 1e-9, -0.99999)]
+    ['98.2 %', '100 %', '>99.9 %', '0 %', '0.031 %', '<0.001 %', '<-99.9 %']
     """
-    if value in (0, 1):
+    if value in (0, 1, -1):
         return f"{value:.0%}".replace("%", " %")
     size, sign = abs(value) * 100, "-" if value < 0 else ""
     if size < 0.001:
         return f"{'>-' if sign else '<'}0.001 %"
     if 99.95 <= size < 100:
-        return f"{sign}>99.9 %"
+        return f"{'<-' if sign else '>'}99.9 %"
     if size < 0.1:
         return f"{sign}{size:.2g} %"
     return f"{sign}{size:,.1f} %" if size < 10**6 else f"{sign}{size:.2e} %"

@@ -17,7 +17,7 @@ from taximeter_cli.loading import in_sections
 from taximeter_cli.options import Mistake
 from taximeter_cli.reporting import completion
 
-__all__ = ["IN_TERMINAL", "Asked", "Format", "as_command"]
+__all__ = ["IMAGES", "IN_TERMINAL", "Asked", "Format", "as_command"]
 
 _WHAT = "What is asked"
 _HOW = "How it is shown"
@@ -25,6 +25,9 @@ _WHERE = "Where the lake is"
 
 IN_TERMINAL = Path("-")
 """The file of a chart that is drawn in the terminal."""
+IMAGES = (".svg", ".png")
+# What somebody who names it after --chart takes for a file of an image, too.
+_LIKE_IMAGES = (*IMAGES, ".pdf", ".jpg", ".jpeg", ".gif", ".webp", ".eps", ".html")
 _WATCH_S = "2"
 
 
@@ -258,5 +261,5 @@ def _with_values(args: list[str]) -> Iterable[str]:
         yield arg
         if arg == "--watch" and not re.fullmatch(r"\d+(\.\d*)?|\.\d+", after):
             yield _WATCH_S
-        if arg == "--chart" and not after.lower().endswith((".svg", ".png")):
+        if arg == "--chart" and not after.lower().endswith(_LIKE_IMAGES):
             yield str(IN_TERMINAL)

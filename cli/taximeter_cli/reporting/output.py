@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from taximeter_cli.options import Mistake
-from taximeter_cli.reporting.options import IN_TERMINAL, Asked, Format
+from taximeter_cli.reporting.options import IMAGES, IN_TERMINAL, Asked, Format
 from taximeter_cli.reporting.progress import Progress
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def _refuse(asked: Asked) -> None:
         raise Mistake("taximeter: --chart draws in the terminal; name a file for it: --chart cost.svg")
     if asked.format is Format.parquet and asked.output is None and sys.stdout.isatty():
         raise Mistake("taximeter: --format parquet is nothing for a terminal; add --output FILE")
+    if asked.chart not in (None, IN_TERMINAL) and asked.chart.suffix.lower() not in IMAGES:
+        raise Mistake(f"taximeter: --chart {asked.chart}: expected a name that ends in {' or '.join(IMAGES)}")
     for path in (asked.output, asked.chart):
         if path and path != IN_TERMINAL and not path.absolute().parent.is_dir():
             raise Mistake(f"taximeter: {path}: there is no folder {path.parent}")
