@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from taximeter_cli.demo.provider import provider
+from taximeter_cli.running.environment import bootstrap_folder
 
 __all__ = ["main"]
 
@@ -21,8 +22,14 @@ def main() -> int:
             assistant = _started("assistant", environment | {"DEMO_SEARCH": search})
             codes = [assistant.wait()]
         if environment.get("OTEL_EXPORTER_OTLP_ENDPOINT"):  # else there is nobody who would take OTLP
-            codes.append(_started("coding_agent", environment).wait())
+            codes.append(_started("coding_agent", _unmetered(environment)).wait())
     return max(map(abs, codes))
+
+
+def _unmetered(environment: dict[str, str]) -> dict[str, str]:
+    """For what stands for a program that is no Python: it tells by itself, and need not load what would meter it."""
+    paths = environment.get("PYTHONPATH", "").split(os.pathsep)
+    return environment | {"PYTHONPATH": os.pathsep.join(path for path in paths if path != str(bootstrap_folder()))}
 
 
 @contextmanager
