@@ -113,6 +113,15 @@ def test_without_an_endpoint_the_settings_say_where_the_collector_is(taximeter: 
     assert json.loads(taximeter("otlp", "--json")[1])["endpoint"] == "http://127.0.0.1:5555"
 
 
+def test_what_a_killed_collector_has_left_is_not_taken_for_one_that_runs(taximeter: Told, tmp_path: Path) -> None:
+    """Even if its number is that of another process by now."""
+    run = tmp_path / "data" / "run"
+    run.mkdir(parents=True)
+    (run / "places").write_text(json.dumps({"pid": os.getpid(), "http": "http://127.0.0.1:9"}))
+    told = json.loads(taximeter("codex", "--data", str(tmp_path / "data"), "--json")[1])
+    assert (told["endpoint"], told["collector_runs"]) == ("http://127.0.0.1:4318", False)
+
+
 @pytest.mark.parametrize("endpoint", ["localhost:4318", "grpc://here:4317", "http://", "http://here?x=1"])
 def test_an_endpoint_that_is_none_is_told(endpoint: str, taximeter: Told) -> None:
     code, _, err = taximeter("otlp", "--endpoint", endpoint)

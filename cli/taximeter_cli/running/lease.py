@@ -120,7 +120,7 @@ def _stop(run_folder: Path, place: Place) -> None:
     """End it, if it is still the one that we know, and wait until it has landed what it has."""
     if stands(run_folder, place):
         with suppress(ProcessLookupError):
-            os.kill(place.pid, signal.SIGTERM)
+            os.kill(place.pid, signal.SIGTERM)  # on Windows, an end by force: its workers end in order, by their pipes
     deadline = time.monotonic() + _PATIENCE_S
     while _is_locked(run_folder / "lock") and time.monotonic() < deadline:
         time.sleep(_LOOK_EVERY_S)
