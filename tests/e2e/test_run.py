@@ -309,6 +309,12 @@ def test_telemetry_that_goes_to_another_collector_is_told(runs: Runs) -> None:
         assert "missing" not in ended.err
 
 
+def test_what_the_meter_has_given_up_is_told(runs: Runs) -> None:
+    ended = runs.run("python", "-c", "from app import ask; from taximeter import faults; ask(); faults.count('taps.x')")
+    assert "1 call" in ended.err
+    assert "missing   the meter in a program gave something up 1 time: 1 taps.x (taximeter.faults)" in ended.err
+
+
 def test_what_a_program_drops_because_its_queue_is_full_is_told(runs: Runs) -> None:
     burst = "from opentelemetry import trace\nfor _ in range(5000):\n    trace.get_tracer('x').start_span('s').end()\n"
     ended = runs.run("python", "-c", burst, OTEL_BSP_MAX_QUEUE_SIZE="8", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="8")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from taximeter_cli.running.lease import LOG, Place, stands
-from taximeter_cli.running.undelivered import FILE
+from taximeter_cli.running.undelivered import FILE, GIVEN_UP, NOT_TAKEN, TAKEN
 
 if TYPE_CHECKING:
     from taximeter_collector.configuration import Config
@@ -71,7 +71,7 @@ class Losses:
 
 def elsewhere(notes: Path, http: str) -> list[str]:
     """Where telemetry went instead of to this collector."""
-    return list(dict.fromkeys(where for _, _, why, where in _read(notes) if why == "taken" and _is_other(where, http)))
+    return list(dict.fromkeys(where for _, _, why, where in _read(notes) if why == TAKEN and _is_other(where, http)))
 
 
 def _is_other(where: str, http: str) -> bool:
@@ -80,11 +80,17 @@ def _is_other(where: str, http: str) -> bool:
 
 def _undelivered(notes: Path) -> Iterator[str]:
     lost: Counter[tuple[str, str, str]] = Counter()
+    faults: Counter[str] = Counter()
     for count, what, why, where in _read(notes):
-        if why != "taken":
+        if why == GIVEN_UP:
+            faults[what] += count
+        elif why != TAKEN:
             lost[what, why, where] += count
+    if faults:
+        told = ", ".join(f"{count:,} {where}" for where, count in faults.most_common())
+        yield f"the meter in a program gave something up {_many(faults.total(), 'time')}: {told} (taximeter.faults)"
     for (what, why, where), count in lost.items():
-        if why == "not taken":
+        if why == NOT_TAKEN:
             yield f"{_many(count, what)} could not be delivered to {where}"
         else:
             yield f"{_many(count, what)} {_were(count)} dropped in the program, {_REASONS.get(why, why)}"

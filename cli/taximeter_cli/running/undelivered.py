@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import sys
 import threading
 import time
 from collections import Counter
@@ -18,9 +19,10 @@ from typing import Any
 
 import wrapt
 
-__all__ = ["FILE", "Notes", "note_what_is_lost"]
+__all__ = ["FILE", "GIVEN_UP", "NOT_TAKEN", "TAKEN", "Notes", "note_what_is_lost"]
 
 FILE = "undelivered"
+TAKEN, NOT_TAKEN, GIVEN_UP = "taken", "not taken", "given up"
 _EXPORTERS = {
     "opentelemetry.exporter.otlp.proto.http.trace_exporter": ("OTLPSpanExporter", "span"),
     "opentelemetry.exporter.otlp.proto.grpc.trace_exporter": ("OTLPSpanExporter", "span"),
@@ -53,7 +55,7 @@ class Notes:
         """Note that telemetry went there."""
         if where not in self._known:
             self._known.add(where)
-            self.add(0, "", "taken", where)
+            self.add(0, "", TAKEN, where)
 
     def write(self) -> None:
         """Note what is added up so far."""
@@ -82,9 +84,17 @@ def note_what_is_lost(folder: str) -> None:
     for module, (name, what) in _EXPORTERS.items():
         wrapt.register_post_import_hook(_listening(name, what, notes), module)
     wrapt.register_post_import_hook(lambda module: _follow_queues(module, notes), _QUEUES)
-    atexit.register(notes.write)
+    atexit.register(_at_the_end, notes)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=notes.begin_anew)
+
+
+def _at_the_end(notes: Notes) -> None:
+    """What is added up; and what the meter has given up, if it was ever needed."""
+    if faults := sys.modules.get("taximeter.faults"):
+        for where, count in faults.counts().items():
+            notes.add(count, where, GIVEN_UP, at_once=False)
+    notes.write()
 
 
 def _listening(name: str, what: str, notes: Notes) -> Callable[[Any], None]:
@@ -99,7 +109,7 @@ def _listening(name: str, what: str, notes: Notes) -> Callable[[Any], None]:
             if taken:
                 notes.reached(where)
             else:
-                notes.add(len(args[0]) if args else 0, what, "not taken", where)
+                notes.add(len(args[0]) if args else 0, what, NOT_TAKEN, where)
 
     def listen(module: Any) -> None:
         wrapt.wrap_function_wrapper(module, f"{name}.export", export)
