@@ -15,7 +15,8 @@ from taximeter_queries.window import Window
 
 __all__ = ["Mistyped", "mistyped", "views"]
 
-_TIMES = (*TIMES, "date")
+# Nobody mistypes these by a letter: times are no names, and ids are pasted.
+_NO_NAMES = (*TIMES, "date", "trace", "trace_id", "span_id", "response_id", "journal_id")
 _MOST_VALUES = 5000
 _MOST_SHOWN = 5
 
@@ -39,7 +40,7 @@ def mistyped(
 ) -> Iterator[Mistyped]:
     """Which of the values that calls have to have, said as `NAME=VALUE`, none has. Each is looked for in the ledger."""
     for name, sign, value in equalities:
-        if sign != "=" or name in _TIMES or value.lower() in ("", "null"):
+        if sign != "=" or name in _NO_NAMES or value.lower() in ("", "null"):
             continue
         known = _values(lake, name, window, limits)
         if value not in known:

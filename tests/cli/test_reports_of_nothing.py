@@ -34,6 +34,7 @@ def _utc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             ("cost", "--where", "model=gpt-5-mini", "--until", "2026-11-16"),
             "(the beginning to 2026-11-17 00:00, UTC): model gpt-5-mini is outside of that time",
         ),
+        (("cost", "--where", "trace=abc"), "no call with trace=abc among 159 (all time, UTC)\n"),
         (("cost", "--where", "cost_usd > 5"), "no call with cost_usd > 5 among 159 (all time, UTC)"),
         (("cost", "--since", "2026-12-01"), "no calls (2026-12-01 00:00 to now, UTC); the lake has calls from 2026-11"),
         (("cost", "--where", "status=error"), "no call counts, of 8 with status=error (all time, UTC): `taximeter cov"),
@@ -124,6 +125,17 @@ def test_days_without_errors_are_told_between_days_with_some(tmp_path: Path) -> 
         ["bad", "0", "1"],
         ["bad", "1", "1"],
     ]
+
+
+def test_utc_has_one_name_whatever_a_machine_calls_it(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ("cost", "--where", "model=none", "--lake", str(shop))
+    monkeypatch.delenv("TAXIMETER_TIMEZONE")
+    for name in ("UTC", "Etc/UTC", ":Etc/UTC", "/usr/share/zoneinfo/Etc/UTC", "Zulu"):
+        monkeypatch.setenv("TZ", name)
+        assert "(all time, UTC)" in run(*asked).text, name
+        assert "(all time, UTC)" in run(*asked, "--timezone", "Etc/UCT").text
+    monkeypatch.setenv("TZ", ":/usr/share/zoneinfo/Europe/Zurich")
+    assert "(all time, Europe/Zurich)" in run(*asked).text
 
 
 def test_one_row_for_all_needs_no_total_below_it(shop: Path) -> None:
