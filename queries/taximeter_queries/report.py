@@ -6,8 +6,8 @@ be asked otherwise, the file has a place for it, around what it says by itself:
     SELECT /*by*/ model /*.*/, sum(cost_usd) AS cost_usd FROM calls GROUP BY /*by*/ model /*.*/
 
 `by` and `group` are what it is grouped by; with a row for the total, `group` has grouping sets, and `by` says which row
-that is. `dimensions` are the same columns without any of that, for a query inside the query. Where two queries inside the
-query, `used` and `seen`, are grouped alike and joined, `told` are the columns of the first and `same` is the condition.
+that is. `dimensions` are the same columns without any of that, for a query inside the query. Where two queries inside
+it, `used` and `seen`, are grouped alike and then joined: `told` are these columns of the first, `same` is the condition.
 
 It says nothing of windows, time zones and filters: what it reads are views that have them already. It has no order
 either; the rows are put in order by whoever asks.
