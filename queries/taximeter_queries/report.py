@@ -7,7 +7,7 @@ be asked otherwise, the file has a place for it, around what it says by itself:
 
 `by` and `group` are what it is grouped by; with a row for the total, `group` has grouping sets, and `by` says which row
 that is. `dimensions` are the same columns without any of that, for a query inside the query. Where two queries inside
-it, `used` and `seen`, are grouped alike and then joined: `told` are these columns of the first, `same` is the condition.
+it, `used` and `seen`, are grouped alike and joined: `told` are these columns of the first, `same` is the condition.
 
 It says nothing of windows, time zones and filters: what it reads are views that have them already. It has no order
 either; the rows are put in order by whoever asks.
