@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 from genai_prices import Usage as TheirUsage
 from genai_prices import calc_price
-from taximeter_collector.price import Book, Usage, price_table
+from taximeter_collector.price import Book, Usage
+from taximeter_collector.price.columns import price_table
 
 NOON = 1_795_176_000 * 10**9  # 2026-11-20
 NAMES = [

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from taximeter_collector.price import COUNTERS, PRICE_SCHEMA, Book, Overrides, Usage, price_table, tier_of
+from taximeter_collector.price import COUNTERS, Book, Overrides, Usage, tier_of
+from taximeter_collector.price.columns import PRICE_SCHEMA, price_table
 from taximeter_collector.price.meters import Part
 from taximeter_collector.price.source import unix_nano
 from taximeter_collector.price.usage import INVARIANTS

@@ -19,7 +19,8 @@ from taximeter_collector.land.spans import duration_ms
 from taximeter_collector.normalise.dialect import COUNTS, TEXTS
 from taximeter_collector.normalise.understanding import Understood
 from taximeter_collector.normalise.view import Mask, encode, plain
-from taximeter_collector.price import Book, price_table
+from taximeter_collector.price import Book
+from taximeter_collector.price.columns import price_table
 
 __all__ = ["calls_of_logs", "calls_of_spans", "priced", "settled"]
 

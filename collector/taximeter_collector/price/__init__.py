@@ -14,10 +14,11 @@
 >>> book.price(Usage(input_tokens=1), provider="acme", response_model="m", at_unix_nano=0).reason
 'unknown provider'
 
-Many calls at once, as a table; a column that is not there is one that nobody told:
+Many calls at once, as a table, in a module of its own, for one call needs no Arrow. A column that is not there is one
+that nobody told:
 
 >>> import pyarrow as pa
->>> from taximeter_collector.price import price_table
+>>> from taximeter_collector.price.columns import price_table
 >>> calls = pa.table({
 ...     "provider": ["ollama", "openai"],
 ...     "response_model": ["llama3.2", "gpt-5"],
@@ -31,7 +32,6 @@ Many calls at once, as a table; a column that is not there is one that nobody to
 """
 
 from taximeter_collector.price.book import Book
-from taximeter_collector.price.columns import PRICE_SCHEMA, price_table
 from taximeter_collector.price.edition import UpdateError
 from taximeter_collector.price.overrides import Overrides, OverridesError
 from taximeter_collector.price.rates import Cost, Row, Status
@@ -40,7 +40,6 @@ from taximeter_collector.price.usage import COUNTERS, Usage, inconsistency
 
 __all__ = [
     "COUNTERS",
-    "PRICE_SCHEMA",
     "Book",
     "Cost",
     "Overrides",
@@ -50,6 +49,5 @@ __all__ = [
     "UpdateError",
     "Usage",
     "inconsistency",
-    "price_table",
     "tier_of",
 ]
