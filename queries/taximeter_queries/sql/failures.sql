@@ -19,28 +19,20 @@ tellings AS (
     -- Most began when no other did.
     WHERE start_unix_nano IN (SELECT start_unix_nano FROM failed GROUP BY start_unix_nano HAVING count(*) > 1)
 ),
--- Few have a call's span right below them. Which, is soon known by the spans alone; only then are traces looked at, too,
--- as long as an engine does it in this order, and it does for DISTINCT.
-parents AS (
-    SELECT DISTINCT parent_span_id AS span_id
-    FROM /*calls*/ calls /*.*/
-    WHERE source = 'span' AND parent_span_id IN (SELECT span_id FROM failed WHERE source = 'span')
-),
-above AS (
-    SELECT DISTINCT /*side*/ /*.*/ journal_id, journal_position, journal_item, trace_id, span_id
-    FROM failed
-    WHERE source = 'span' AND span_id IN (SELECT span_id FROM parents)
-),
 repeated AS (
     SELECT /*side*/ /*.*/ journal_id, journal_position, journal_item FROM tellings WHERE telling > 1
     UNION ALL
     -- A span with another call's span right below it repeats what that one tells.
-    SELECT /*side*/ /*.*/ above.journal_id, above.journal_position, above.journal_item
-    FROM above
+    SELECT /*side*/ /*.*/ failed.journal_id, failed.journal_position, failed.journal_item
+    FROM failed
     INNER JOIN (
-        SELECT /*side*/ /*.*/ trace_id, parent_span_id AS span_id FROM /*calls*/ calls /*.*/ WHERE source = 'span'
+        -- DISTINCT keeps this whole: an engine looks at traces only where the parent's id is one of these.
+        SELECT DISTINCT /*side*/ /*.*/ trace_id, parent_span_id AS span_id
+        FROM /*calls*/ calls /*.*/
+        WHERE source = 'span' AND parent_span_id IN (SELECT span_id FROM failed WHERE source = 'span')
     ) AS others
         USING (/*side*/ /*.*/ trace_id, span_id)
+    WHERE failed.source = 'span'
     UNION ALL
     -- And one with a failed event in it.
     SELECT /*side*/ /*.*/ failed.journal_id, failed.journal_position, failed.journal_item
@@ -55,7 +47,9 @@ repeated AS (
     SELECT /*side*/ /*.*/ failed.journal_id, failed.journal_position, failed.journal_item
     FROM failed
     INNER JOIN (
-        SELECT /*side*/ /*.*/ trace_id, span_id FROM /*calls*/ calls /*.*/ WHERE source = 'span' AND status = 'error' AND billable
+        SELECT /*side*/ /*.*/ trace_id, span_id
+        FROM /*calls*/ calls /*.*/
+        WHERE source = 'span' AND status = 'error' AND billable
     ) AS others
         USING (/*side*/ /*.*/ trace_id, span_id)
     WHERE failed.source = 'log'
