@@ -9,6 +9,7 @@ import ssl
 import time
 import urllib.request
 from base64 import b64encode
+from typing import IO
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from taximeter_collector.forward.answers import Answer, Verdict, of_http
@@ -24,6 +25,35 @@ __all__ = ["HttpSender"]
 _LONGEST_ANSWER_BYTES = 4 << 20  # as OTLP recommends
 _READ_BYTES = 1 << 16
 _STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
+
+
+class _Head:
+    """The lines before a body: http.client takes a connection that ends among them for the end of the head."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._began = False
+        self.close = stream.close
+
+    def readline(self, limit: int = -1) -> bytes:
+        line = self._stream.readline(limit)
+        if not line.endswith(b"\n") and len(line) != limit and (line or self._began):
+            raise http.client.IncompleteRead(line)
+        self._began = True
+        return line
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer with all of its head: what is broken off may be of a backend that has kept nothing."""
+
+    def begin(self) -> None:
+        stream, head = self.fp, _Head(self.fp)
+        self.fp = head  # type: ignore[assignment]
+        try:
+            super().begin()
+        finally:
+            if self.fp:  # None, if that has closed it
+                self.fp = stream
 
 
 class HttpSender:
@@ -80,6 +110,7 @@ class HttpSender:
                 connection.set_tunnel(place.host, place.port, _proxy_headers(proxy))
         else:
             connection = http.client.HTTPConnection(host, port, timeout=timeout)
+        connection.response_class = _Response
         connection.connect()
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
