@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from taximeter_queries.answer import Answer, Coverage, Unpriced
 from taximeter_queries.columns import Column, Unit
@@ -55,12 +56,38 @@ def ask(
         order = _order(chosen, scope, question)
         more = None if limit is None or question.whole else limit + 1 + (totals and question.totals)
         sql = _sql(question, scope, asked, totals and question.totals, _most(question, chosen, order, more))
-        table = engine.run(_in_order(sql, order, more, totals and question.totals), progress)
-        answer = _answer(question, scope, table, None if question.whole else limit, sql)
+        if more is not None and question.alone and scope.trace:
+            table, total = _chosen(engine, question, scope, asked, order, more, totals, progress)
+            answer = replace(_answer(question, scope, table, limit, sql), total=total)
+        else:
+            table = engine.run(_in_order(sql, order, more, totals and question.totals), progress)
+            answer = _answer(question, scope, table, None if question.whole else limit, sql)
         if coverage:
             answer = replace(answer, coverage=_coverage(engine, scope, asked))
     answer = question.finish(answer) if question.finish else answer
     return _arranged(answer, sort or (), limit) if question.whole else answer
+
+
+def _chosen(
+    engine: Engine,
+    question: Report,
+    scope: Scope,
+    asked: Mapping[str, str],
+    order: Sequence[str],
+    most_rows: int,
+    totals: bool,
+    progress: Progress | None,
+) -> tuple[Table, tuple[Any, ...] | None]:
+    """The first rows by trace, and the total. What each trace is ordered by is worked out for all of them, the rest for
+    those that are shown."""
+    total = None
+    if totals and question.totals:
+        total = engine.run(_sql(question, scope, asked, True, "", groups=False), progress).rows[0][1:]
+    sql = _in_order(_sql(question, scope, asked, False, ""), order, most_rows, False)
+    assert scope.trace
+    traces = engine.run(f"SELECT DISTINCT {quoted(scope.trace)} FROM (\n{sql}\n)", progress)
+    scope.narrow(engine, [row[0] for row in traces.rows])
+    return engine.run(sql, progress), total
 
 
 def sql_for(
@@ -136,15 +163,16 @@ def _arranged(answer: Answer, sort: Sequence[str], limit: int | None) -> Answer:
     return replace(answer, rows=rows[:limit], cut=answer.cut or cut)
 
 
-def _sql(question: Report, scope: Scope, asked: Mapping[str, str], totals: bool, most: str) -> str:
+def _sql(question: Report, scope: Scope, asked: Mapping[str, str], totals: bool, most: str, groups: bool = True) -> str:
+    """The report's SQL with its places filled; with `totals` and without `groups`, for the total alone."""
     missing = set(question.asks or ()) ^ set(asked)
     if missing:
         raise TypeError(f"{question.name} asks for {sorted(question.asks or ())}, got {sorted(asked)}")
     places = {name: literal(value) for name, value in asked.items()} | {"most": most, "cut": scope.cut}
     places |= {"since": str(scope.window.start_unix_nano or 0), "attempts": attempts_rows(source="views")}
     if question.facts:
-        groups = ", ".join(one.expression for one in scope.by)
-        places |= {"by": ", ".join(f"{one.expression} AS {quoted(one.name)}" for one in scope.by), "group": groups}
+        facts = ", ".join(one.expression for one in scope.by)
+        places |= {"by": ", ".join(f"{one.expression} AS {quoted(one.name)}" for one in scope.by), "group": facts}
     elif scope.by:
         names = ", ".join(quoted(one.name) for one in scope.by)
         first = quoted(scope.by[0].name)
@@ -152,6 +180,9 @@ def _sql(question: Report, scope: Scope, asked: Mapping[str, str], totals: bool,
         places |= _joined([one.name for one in scope.by], totals)
         if totals:
             places |= {"by": f"grouping({first}) AS {_TOTAL}, {names}", "group": f"GROUPING SETS (({names}), ())"}
+            if not groups:
+                nothing = ", ".join(f"NULL AS {quoted(one.name)}" for one in scope.by)
+                places |= {"by": f"1 AS {_TOTAL}, {nothing}", "group": "GROUPING SETS (())"}
     return filled(sql_of(question.name), places)
 
 

@@ -84,6 +84,8 @@ class Report:
     """Whether `finish` needs all rows, so that order and limit come after it."""
     first: tuple[str, ...] = ()
     """Columns that are known at the place `/*most*/`: by these, rows can be cut before more is looked up for them."""
+    alone: bool = False
+    """Whether a group is told by its own calls alone. Then, by trace, only the rows that are shown are told in full."""
     facts: Mapping[str, str] | None = None
     """What it can be grouped by besides times, and which of its own columns these are, if it is not of calls alone."""
     resolve: Callable[[Mapping[str, str], Callable[[str], list[tuple[Any, ...]]]], Mapping[str, str]] | None = None

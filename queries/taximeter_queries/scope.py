@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from taximeter_queries.conditions import condition
 from taximeter_queries.dimensions import ALIASES, TIMES, TOTAL, Dimension, dimension
@@ -12,7 +12,7 @@ from taximeter_queries.errors import BadFilter, QueryError, UnknownName
 from taximeter_queries.lake import TABLES, Files, Lake
 from taximeter_queries.report import Report
 from taximeter_queries.sides import Side, spanning
-from taximeter_queries.text import quoted
+from taximeter_queries.text import literal, quoted
 from taximeter_queries.views import MADE, calls_rows, files_of, sided, table_rows, view, within
 from taximeter_queries.window import Window
 
@@ -70,9 +70,22 @@ class Scope:
         for table, rows in self.tables(lambda table: files_of(table, self._files[table])):
             try:
                 engine.define(view(table, rows))
-                engine.run(f"SELECT 1 FROM {table} LIMIT 0")
+                if table == "calls":
+                    engine.run(f"SELECT 1 FROM {table} LIMIT 0")
             except QueryError as error:
                 raise (self._mistaken(error) if self._where and table == "calls" else error) from error
+
+    @property
+    def trace(self) -> str | None:
+        """What the column is called that has the trace, if it is grouped by traces: these are very many."""
+        return next((one.name for one in self.by if one.expression == quoted("trace_id")), None)
+
+    def narrow(self, engine: Engine, traces: Collection[str | None]) -> None:
+        """Leave all calls out but those of some traces."""
+        known = ", ".join(literal(one) for one in traces if one is not None)
+        conditions = [f"trace_id IN ({known})"] * bool(known) + ["trace_id IS NULL"] * (None in traces)
+        rows = self._calls(files_of("calls", self._files["calls"]))
+        engine.define(view("calls", f"SELECT * FROM ({rows}) WHERE {' OR '.join(conditions) or 'FALSE'}"))
 
     def tables(self, source: Callable[[str], str]) -> Iterator[tuple[str, str]]:
         """The rows of each table that the report reads, as SQL, from wherever `source` says that the table is."""

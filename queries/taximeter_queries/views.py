@@ -19,7 +19,7 @@ _ATTRIBUTES = ["attributes", "resource_attributes"]
 
 def view(name: str, rows: str) -> str:
     """SQL that makes rows a view of this name."""
-    return f"CREATE TEMP VIEW {name} AS {rows}"
+    return f"CREATE OR REPLACE TEMP VIEW {name} AS {rows}"
 
 
 def table_rows(name: str, source: str, window: Window) -> str:

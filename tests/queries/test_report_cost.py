@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
+from tempfile import mkdtemp
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
+from taximeter_queries import ask
 
-from tests.queries.ledgers import PARTS, Row, billed, summed
+from tests.queries.ledgers import PARTS, Row, billed, landed, ledgers, summed
 from tests.queries.questions import Near, Question, held, questions
 
 SUMS = (
@@ -48,3 +52,16 @@ def test_the_foot_tells_of_the_same_calls(question: Question) -> None:
     assert coverage.calls == len(rows)
     assert coverage.cost_usd == (summed(rows, "cost_usd") or Decimal(0))
     assert sum(one.calls for one in coverage.unpriced) == coverage.calls - coverage.priced_calls
+
+
+@settings(max_examples=15, deadline=None)
+@given(ledgers(huge=False), st.integers(1, 4), st.sampled_from([["trace"], ["model", "trace_id"]]))
+def test_the_first_rows_by_trace_are_those_of_all_of_them(views: list[Row], limit: int, by: list[str]) -> None:
+    """Though only these are told in full; with the total of all, and also where some are in no trace."""
+    lake = landed(Path(mkdtemp()), views)
+    for sort in (None, ["calls"], ["-input_tokens"]):
+        every = ask(lake, "cost", by=by, sort=sort, totals=True)
+        some = ask(lake, "cost", by=by, sort=sort, totals=True, limit=limit)
+        assert (some.rows, some.total) == (every.rows[:limit], every.total)
+        assert some.cut == (len(every.rows) > limit)
+        assert ask(lake, "cost", by=by, sort=sort, limit=limit).total is None

@@ -13,6 +13,7 @@ REPORT = Report(
     by=("model",),
     sort=("-cost_usd", "-calls"),
     totals=True,
+    alone=True,
     columns=(
         Column("calls", Unit.COUNT, "Calls that count: each once, whoever told of it."),
         Column("priced_calls", Unit.COUNT, "Of these: whose cost is known.", "priced"),
