@@ -397,11 +397,14 @@ class Certificates:
 
     def make_authority(self) -> None:
         self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                      "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=tests")  # fmt: skip
+                      "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=tests",
+                      "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
 
     def make(self, name: str) -> None:
-        """A key and a certificate for localhost, signed by the authority."""
-        (self.folder / "extensions").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        """A key and a certificate for localhost, signed by the authority; with all that Python 3.13 asks for."""
+        (self.folder / "extensions").write_text(
+            "subjectAltName=DNS:localhost,IP:127.0.0.1\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+        )
         self._openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                       "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")  # fmt: skip
         self._openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
