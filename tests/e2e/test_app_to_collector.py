@@ -28,7 +28,7 @@ def test_every_call_of_a_metered_app_is_in_the_journal_when_the_app_has_ended(tm
             [*command, "taximeter_cli.demo"],
             env=clean_environment(tmp_path) | ALONE | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http},
             check=True,
-            timeout=120,
+            timeout=300,
         )
         records = collector.journaled()
     spans = [
@@ -67,7 +67,7 @@ def test_every_call_of_a_metered_app_is_in_the_ledger_priced(tmp_path: Path) -> 
             [*command, "taximeter_cli.demo"],
             env=clean_environment(tmp_path) | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http},
             check=True,
-            timeout=120,
+            timeout=300,
         )
         assert collector.stop() == 0
         ledger = DeltaTable(collector.data / "lake" / "calls").to_pyarrow_table().to_pylist()

@@ -41,7 +41,7 @@ def find_hotels(city: str, nights: int) -> str:
     except ImportError:
         import httpx as client  # type: ignore[no-redef]
     wanted = {"city": city, "nights": nights}
-    return client.post(f"{os.environ['DEMO_SEARCH']}/find", json=wanted, trust_env=False).text
+    return client.post(f"{os.environ['DEMO_SEARCH']}/find", json=wanted, timeout=60, trust_env=False).text
 
 
 @taximeter.agent("planner")
