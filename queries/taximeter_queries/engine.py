@@ -59,8 +59,8 @@ class Engine:
         self._timezone = timezone
         self._spill = tempfile.TemporaryDirectory(prefix="taximeter-", ignore_cleanup_errors=True)
         self._connection = duckdb.connect(config=self._config())
-        self._connection.execute("CREATE SCHEMA empty; USE empty;" + schema() + "USE main;")
-        self._connection.execute(f"SET TimeZone = {literal(timezone.key)}")
+        self._execute("CREATE SCHEMA empty; USE empty;" + schema() + "USE main;")
+        self._execute(f"SET TimeZone = {literal(timezone.key)}")
         self._lock_in(paths)
 
     def __enter__(self) -> Self:
@@ -81,7 +81,7 @@ class Engine:
         try:
             if len(duckdb.extract_statements(view)) != 1:
                 raise NotAllowed("expected one condition, got several statements")
-            self._connection.execute(view)
+            self._execute(view)
         except duckdb.Error as error:
             raise _mistake(error) from error
 
@@ -110,7 +110,16 @@ class Engine:
 
     def explain(self, sql: str) -> str:
         """How a query would be run."""
-        return str(self._connection.execute(f"EXPLAIN {sql}").fetchall()[0][1])
+        return str(self._execute(f"EXPLAIN {sql}").fetchall()[0][1])
+
+    def _execute(self, sql: str) -> duckdb.DuckDBPyConnection:
+        """A statement that takes no time, in the thread that asks. Of Ctrl-C the engine says only this."""
+        try:
+            return self._connection.execute(sql)
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from error
+            raise
 
     def _fetch(self, sql: str) -> Table:
         described = self._connection.execute(f"SELECT * FROM (\n{sql}\n) LIMIT 0").description
@@ -154,11 +163,11 @@ class Engine:
 
     def _lock_in(self, paths: Iterable[str]) -> None:
         allowed = ", ".join(literal(path) for path in paths)
-        self._connection.execute(f"SET allowed_paths = [{allowed}]")
-        self._connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
+        self._execute(f"SET allowed_paths = [{allowed}]")
+        self._execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
         # A query is bound several times, and each time looks at the end of every file.
-        self._connection.execute("SET parquet_metadata_cache = true")
-        self._connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+        self._execute("SET parquet_metadata_cache = true")
+        self._execute("SET enable_external_access = false; SET lock_configuration = true")
 
 
 class _Watched:
