@@ -37,6 +37,8 @@ from taximeter_collector.land.process import READER as LANDER
 
 from tests.e2e.collector import clean_environment, command_path
 
+RIVALS = any(Rival.maybe(one) for one in metadata.entry_points(group="opentelemetry_instrumentor"))
+
 PUBLISHED: list[Any] = [
     {
         "id": "openai",
@@ -156,6 +158,7 @@ def test_rivals_are_known_by_where_their_code_is() -> None:
     assert family("httpx", "opentelemetry.instrumentation.httpx:X") is None
 
 
+@pytest.mark.skipif(not RIVALS, reason="without the packages of rivals, as `make test-lowest` is; `make test` has them")
 def test_what_instruments_the_same_sdk_twice_is_told_and_ours_is_found() -> None:
     """In this environment, which has the packages of three rivals."""
     said = found("instrumentations", subject())

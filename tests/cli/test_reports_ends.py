@@ -22,7 +22,7 @@ import pytest
 from tests.cli.reporting import environment, process
 
 ENDLESS = "SELECT count(*) FROM range(100000000000000)"
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 class Terminal:
