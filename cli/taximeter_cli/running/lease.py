@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from taximeter_collector.journal.files import LockTaken, lock
+from taximeter_collector.journal.files import LockTaken, is_locked, lock
 from taximeter_collector.supervise.supervisor import PLACES
 
 from taximeter_cli.options import Mistake
@@ -67,7 +67,7 @@ def leased(run_folder: Path, command: list[str]) -> Iterator[Place]:
 def _standing(run_folder: Path) -> Place | None:
     """The collector that runs on this folder, once it has said where it listens; None if there is none."""
     deadline = time.monotonic() + _PATIENCE_S
-    while _is_locked(run_folder / "lock"):
+    while is_locked(run_folder / "lock"):
         if place := _told(run_folder):
             return place
         if time.monotonic() > deadline:
@@ -113,7 +113,7 @@ def _told(run_folder: Path) -> Place | None:
 def stands(run_folder: Path, place: Place) -> bool:
     """Whether it is still the collector that we know that works there."""
     known = _told(run_folder)
-    return known is not None and known.pid == place.pid and _is_locked(run_folder / "lock")
+    return known is not None and known.pid == place.pid and is_locked(run_folder / "lock")
 
 
 def _stop(run_folder: Path, place: Place) -> None:
@@ -122,7 +122,7 @@ def _stop(run_folder: Path, place: Place) -> None:
         with suppress(ProcessLookupError):
             os.kill(place.pid, signal.SIGTERM)  # on Windows, an end by force: its workers end in order, by their pipes
     deadline = time.monotonic() + _PATIENCE_S
-    while _is_locked(run_folder / "lock") and time.monotonic() < deadline:
+    while is_locked(run_folder / "lock") and time.monotonic() < deadline:
         time.sleep(_LOOK_EVERY_S)
     if place.process:
         with suppress(subprocess.TimeoutExpired):
@@ -156,18 +156,8 @@ def is_leased(run_folder: Path) -> bool:
     """Whether anyone else is still there; leases of the dead are removed."""
     found = False
     for file in (run_folder / "leases").iterdir():
-        if _is_locked(file):
+        if is_locked(file):
             found = True
         else:
             file.unlink(missing_ok=True)
     return found
-
-
-def _is_locked(file: Path) -> bool:
-    if not file.exists():
-        return False
-    try:
-        lock(file).close()
-    except LockTaken:
-        return True
-    return False

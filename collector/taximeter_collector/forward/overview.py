@@ -13,7 +13,7 @@ from taximeter_collector.forward.dead_letter import DeadLetters
 from taximeter_collector.forward.orders import READER, reader
 from taximeter_collector.forward.sender import endpoints
 from taximeter_collector.forward.state import read_state
-from taximeter_collector.journal.files import LockTaken, lock
+from taximeter_collector.journal.files import is_locked
 from taximeter_collector.journal.inspection import ReaderInfo, readers
 from taximeter_collector.journal.segments import Folder
 
@@ -58,13 +58,7 @@ def orphans(config: Config) -> list[str]:
 
 def is_running(config: Config) -> bool:
     """Whether a collector works on this data folder."""
-    if not config.run_folder.is_dir():
-        return False
-    try:
-        lock(config.run_folder / "lock").close()
-    except LockTaken:
-        return True
-    return False
+    return is_locked(config.run_folder / "lock")
 
 
 def _forwarders(journal: Path) -> list[ReaderInfo]:

@@ -9,7 +9,17 @@ import sys
 from pathlib import Path
 from typing import IO
 
-__all__ = ["DISK_FULL", "LockTaken", "lock", "overwrite_durably", "replace_durably", "reserve", "sync", "sync_folder"]
+__all__ = [
+    "DISK_FULL",
+    "LockTaken",
+    "is_locked",
+    "lock",
+    "overwrite_durably",
+    "replace_durably",
+    "reserve",
+    "sync",
+    "sync_folder",
+]
 
 _TAKEN = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})
 _CANNOT_RESERVE = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
@@ -42,6 +52,17 @@ def lock(path: Path) -> IO[bytes]:
             raise LockTaken(*error.args) from error
         raise
     return file
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody has the lock that this file stands for; where there is no file, nobody has."""
+    if not path.exists():
+        return False
+    try:
+        lock(path).close()
+    except LockTaken:
+        return True
+    return False
 
 
 def sync(descriptor: int) -> None:

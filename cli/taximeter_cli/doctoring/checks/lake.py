@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 from taximeter_collector.configuration import Config
-from taximeter_collector.journal.files import LockTaken, lock
+from taximeter_collector.journal.files import is_locked
 from taximeter_collector.journal.segments import Folder
 from taximeter_collector.lake import LakeError
 from taximeter_collector.lake.figures import table_figures
@@ -125,7 +124,7 @@ def _writers(config: Config, tables: list[str]) -> Iterator[Finding]:
     own = config.journal.dir / "id"
     identity = Folder(config.journal.dir).identity() if own.exists() else ""
     others = {journal for name in tables for journal in table_figures(config.lake.dir, name)[0].positions} - {identity}
-    active = sorted(one for one in others if _is_locked(config.lake.dir / f".{one}.lock"))
+    active = sorted(one for one in others if is_locked(config.lake.dir / f".{one}.lock"))
     if active:
         yield note(
             f"another collector writes this lake, too: journal {', '.join(active)}",
@@ -134,13 +133,3 @@ def _writers(config: Config, tables: list[str]) -> Iterator[Finding]:
         )
     elif others:
         yield ok(f"{len(others)} other journals have landed here before", journals=sorted(others))
-
-
-def _is_locked(file: Path) -> bool:
-    if not file.exists():
-        return False
-    try:
-        lock(file).close()
-    except LockTaken:
-        return True
-    return False
